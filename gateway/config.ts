@@ -1,0 +1,126 @@
+/** The gateway's settings: read from the environment once, with defaults and limits in one place. */
+import './telemetry-config.js';
+import { z } from 'zod';
+import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, setting, type RunMode } from '../ops/runtime/config.js';
+import { projectPath } from '../ops/runtime/package-root.js';
+import { isSubgraphName, SUBGRAPHS } from '../ops/runtime/subgraph-names.js';
+
+/** What one operation may ask for. */
+export interface OperationLimits {
+  /** Nesting of fields, fragments expanded; default 12. */
+  readonly maxDepth: number;
+  /** Aliases in the document; default 30. */
+  readonly maxAliases: number;
+  /** Lexical tokens; default 2,000. */
+  readonly maxTokens: number;
+  /** Estimated cost; default 5,000. See `enforcement/limits.ts` for how it is counted. */
+  readonly maxCost: number;
+}
+
+export interface GatewayConfig {
+  readonly mode: RunMode;
+  readonly logLevel: string;
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly genesisLabel: string;
+  /** Base URL of each subgraph; the target feed may move a subgraph elsewhere. */
+  readonly subgraphUrls: Readonly<Record<string, string>>;
+  readonly supergraphFile: string;
+  readonly limits: OperationLimits;
+  /** Largest request body in bytes. */
+  readonly bodyLimit: number;
+  /** Time a request may take, milliseconds. */
+  readonly deadlineMs: number;
+  /** Interval of the revocation and target feeds, milliseconds. */
+  readonly feedIntervalMs: number;
+  /** Oldest revocation feed under which CRITICAL fields are served, milliseconds. */
+  readonly revocationMaxAgeMs: number;
+  readonly introspection: boolean;
+  readonly landingPage: boolean;
+  /** Also export Node's process metrics; false where the gateway shares a process. */
+  readonly processMetrics: boolean;
+}
+
+const SETTINGS = {
+  ...COMMON_SETTINGS,
+  port: setting('ACGS_GATEWAY_PORT', envType.port().default(4000), '4000'),
+  subgraphUrls: setting('ACGS_SUBGRAPH_URLS', z.string().default('').transform((text, context) => {
+    const urls = parseSubgraphUrls(text);
+    if (typeof urls !== 'string') return urls;
+    context.addIssue({ code: 'custom', message: urls });
+    return z.NEVER;
+  }), 'auth=http://auth:8000,integrity=http://integrity:8002'),
+  supergraphFile: setting('ACGS_SUPERGRAPH_FILE', z.string().min(1).optional(), 'schema/supergraph.graphql'),
+  bodyLimit: setting('ACGS_MAX_BODY_BYTES', envType.integer(1_024, 16 * 1024 * 1024).default(256 * 1024), '262144'),
+  maxDepth: setting('ACGS_MAX_DEPTH', envType.integer(1, 100).default(12), '12'),
+  maxAliases: setting('ACGS_MAX_ALIASES', envType.integer(0, 10_000).default(30), '30'),
+  maxTokens: setting('ACGS_MAX_TOKENS', envType.integer(10, 100_000).default(2_000), '2000'),
+  maxCost: setting('ACGS_MAX_COST', envType.integer(1, 1_000_000).default(5_000), '5000'),
+  deadlineMs: setting('ACGS_REQUEST_DEADLINE_MS', envType.integer(100, 120_000).default(10_000), '10000'),
+  feedIntervalMs: setting('ACGS_FEED_INTERVAL_MS', envType.integer(10, 10_000).default(250), '250'),
+  revocationMaxAgeMs: setting('ACGS_REVOCATION_MAX_AGE_MS', envType.integer(100, 60_000).default(1_000), '1000'),
+  introspection: setting('ACGS_INTROSPECTION', envType.boolean().optional(), 'true'),
+} as const;
+
+/**
+ * Reads the gateway's configuration.
+ * @param env defaults to the process's environment.
+ * @throws ConfigError naming every key that is missing, malformed or unsafe.
+ */
+export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env): GatewayConfig {
+  const values = readSettings(SETTINGS, env);
+  checkHostBinding(values.host, values.mode, values.firewalled);
+  const development = values.mode === 'development';
+  return {
+    mode: values.mode, logLevel: values.logLevel, host: values.host, port: values.port, dataDirectory: values.dataDirectory, genesisLabel: values.genesisLabel,
+    subgraphUrls: values.subgraphUrls,
+    supergraphFile: values.supergraphFile ?? projectPath('schema', 'supergraph.graphql'),
+    limits: { maxDepth: values.maxDepth, maxAliases: values.maxAliases, maxTokens: values.maxTokens, maxCost: values.maxCost },
+    bodyLimit: values.bodyLimit, deadlineMs: values.deadlineMs, feedIntervalMs: values.feedIntervalMs, revocationMaxAgeMs: values.revocationMaxAgeMs,
+    introspection: values.introspection ?? development,
+    landingPage: development,
+    processMetrics: true,
+  };
+}
+
+/**
+ * Reads what composing needs; there may be no data directory yet, so the accepted label is the configured one.
+ * @throws ConfigError naming every key that is malformed.
+ */
+export function readComposeConfig(env: Readonly<Record<string, string | undefined>> = process.env): { readonly accepted: readonly string[]; readonly urls: Readonly<Record<string, string>>; readonly supergraphFile: string } {
+  const { genesisLabel, supergraphFile } = readSettings({ genesisLabel: SETTINGS.genesisLabel, supergraphFile: SETTINGS.supergraphFile }, env);
+  return { accepted: [genesisLabel], urls: defaultSubgraphUrls(), supergraphFile: supergraphFile ?? projectPath('schema', 'supergraph.graphql') };
+}
+
+/** URLs of the subgraphs when nothing is configured. */
+export function defaultSubgraphUrls(): Record<string, string> {
+  return Object.fromEntries(SUBGRAPHS.map(({ name, port }) => [name, `http://127.0.0.1:${port}`]));
+}
+
+/** Reads `name=url,name=url` or a JSON object; subgraphs left out keep their default. Returns the mistake as text. */
+function parseSubgraphUrls(text: string): Record<string, string> | string {
+  const urls = defaultSubgraphUrls();
+  let entries: [string, unknown][];
+  if (text.trimStart().startsWith('{')) {
+    try {
+      entries = Object.entries(JSON.parse(text) as Record<string, unknown>);
+    } catch (error) {
+      return `is not JSON: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  } else {
+    entries = text.split(',').filter((part) => part.trim() !== '').map((part) => {
+      const equals = part.indexOf('=');
+      return [part.slice(0, Math.max(equals, 0)).trim(), part.slice(equals + 1).trim()];
+    });
+  }
+  for (const [name, url] of entries) {
+    if (!isSubgraphName(name)) return `"${name}" is not a subgraph`;
+    if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) return `the URL of ${name} must start with http:// or https://`;
+    urls[name] = url;
+  }
+  return urls;
+}
+
+export { ConfigError };

@@ -1,0 +1,36 @@
+/** Prometheus metrics of the WebSocket edge. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Series of the edge, in the gateway's registry. */
+export interface SubscriptionMetrics {
+  readonly connections: Gauge;
+  readonly subscriptions: Gauge;
+  readonly upstreamStreams: Gauge;
+  readonly events: Counter<'field'>;
+  readonly delivery: Histogram;
+  readonly resumes: Counter<'subgraph' | 'cause'>;
+  readonly closes: Counter<'code'>;
+  readonly lagging: Counter;
+}
+
+/**
+ * Registers the series.
+ * @param live reads the present counts, so that no gauge can drift from what it measures.
+ */
+export function createSubscriptionMetrics(registry: Registry, live: { readonly connections: () => number; readonly subscriptions: () => number; readonly upstreamStreams: () => number }): SubscriptionMetrics {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number): Gauge => new Gauge({ name, help, registers, collect() { this.set(read()); } });
+  return {
+    connections: gauge('acgs_subscription_connections', 'WebSocket connections open now.', live.connections),
+    subscriptions: gauge('acgs_subscriptions_active', 'Subscriptions running now.', live.subscriptions),
+    upstreamStreams: gauge('acgs_subscription_upstream_streams', 'Streams open to subgraphs now.', live.upstreamStreams),
+    events: new Counter({ name: 'acgs_subscription_messages_total', help: 'Messages delivered to subscribers, by subscription field.', labelNames: ['field'], registers }),
+    delivery: new Histogram({
+      name: 'acgs_subscription_delivery_seconds', help: 'Time from the arrival of an event at the gateway to its hand-over to the socket.',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers,
+    }),
+    resumes: new Counter({ name: 'acgs_subscription_resumes_total', help: 'Streams resumed from their cursor, by subgraph and cause.', labelNames: ['subgraph', 'cause'], registers }),
+    closes: new Counter({ name: 'acgs_subscription_closes_total', help: 'WebSocket connections closed, by close code.', labelNames: ['code'], registers }),
+    lagging: new Counter({ name: 'acgs_subscription_lagging_total', help: 'Subscriptions ended because the client read too slowly.', registers }),
+  };
+}

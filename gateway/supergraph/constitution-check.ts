@@ -1,0 +1,76 @@
+/** Gate 1: refuses subgraphs and supergraphs that are not bound to an accepted constitution (design section 4). */
+import { buildSubgraph, type Schema } from '@apollo/federation-internals';
+import { parse } from 'graphql';
+import { directiveNameIn, linkedFeature, CONSTITUTIONAL_IDENTITY, CONSTITUTIONAL_URL } from './link-names.js';
+import { declaredHashes } from './directive-index.js';
+
+/** One thing that keeps a schema from being composed or loaded. */
+export interface CompositionProblem {
+  /** Subgraph it was found in; null for the supergraph as a whole. */
+  readonly subgraph: string | null;
+  readonly code: 'CONSTITUTION_NOT_LINKED' | 'CONSTITUTION_NOT_COMPOSED' | 'CONSTITUTION_HASH_MISSING' | 'CONSTITUTION_HASH_REFUSED' | 'MUTATION_LEVEL_MISSING' | 'INVALID_SDL' | 'COMPOSITION_FAILED';
+  readonly message: string;
+}
+
+/** Schemas that may not be served together; its message lists every problem. */
+export class CompositionError extends Error {
+  override readonly name = 'CompositionError';
+  constructor(readonly problems: readonly CompositionProblem[]) {
+    super(`The supergraph is refused:\n${problems.map(({ subgraph, code, message }) => `  - ${subgraph === null ? '' : `${subgraph}: `}${code}: ${message}`).join('\n')}`);
+  }
+}
+
+/**
+ * Checks one subgraph's SDL before composition, which is silent about these mistakes.
+ * @param accepted labels the manifest accepts.
+ * @returns every problem found; empty when the subgraph may be composed.
+ */
+export function checkSubgraph(name: string, url: string, sdl: string, accepted: readonly string[]): CompositionProblem[] {
+  const problem = (code: CompositionProblem['code'], message: string): CompositionProblem => ({ subgraph: name, code, message });
+  let schema: Schema;
+  try {
+    schema = buildSubgraph(name, url, parse(sdl)).schema;
+  } catch (error) {
+    return [problem('INVALID_SDL', error instanceof Error ? error.message : String(error))];
+  }
+  const feature = linkedFeature(schema, CONSTITUTIONAL_IDENTITY);
+  if (feature === undefined || feature.url.toString() !== CONSTITUTIONAL_URL) {
+    return [problem('CONSTITUTION_NOT_LINKED', `the schema must @link ${CONSTITUTIONAL_URL}${feature === undefined ? '' : `, not ${feature.url.toString()}`}.`)];
+  }
+  const directiveName = directiveNameIn(schema, 'constitutional');
+  if (directiveName === undefined) return [problem('CONSTITUTION_NOT_LINKED', `the schema links ${CONSTITUTIONAL_URL} and does not define its directive.`)];
+  const problems: CompositionProblem[] = [];
+  const composed = schema.schemaDefinition.appliedDirectivesOf('composeDirective').some((applied) => (applied.arguments() as Record<string, unknown>)['name'] === `@${directiveName}`);
+  if (!composed) problems.push(problem('CONSTITUTION_NOT_COMPOSED', `the schema needs @composeDirective(name: "@${directiveName}").`));
+  problems.push(...checkHashes(name, declaredHashes(schema, directiveName), accepted, directiveName));
+  for (const field of schema.schemaDefinition.rootType('mutation')?.fields() ?? []) {
+    const applied = field.appliedDirectivesOf(directiveName)[0];
+    const level = applied === undefined ? undefined : (applied.arguments() as Record<string, unknown>)['level'];
+    if (level !== 'CRITICAL' && level !== 'STANDARD') {
+      problems.push(problem('MUTATION_LEVEL_MISSING', `${field.coordinate} must say @${directiveName}(level: CRITICAL), or level: STANDARD when it changes no governed state.`));
+    }
+  }
+  return problems;
+}
+
+/**
+ * Checks a supergraph again before it is loaded or swapped in.
+ * @param accepted labels the manifest accepts.
+ */
+export function checkSupergraph(schema: Schema, accepted: readonly string[]): CompositionProblem[] {
+  const feature = linkedFeature(schema, CONSTITUTIONAL_IDENTITY);
+  const directiveName = directiveNameIn(schema, 'constitutional');
+  if (feature === undefined || directiveName === undefined || feature.url.toString() !== CONSTITUTIONAL_URL) {
+    return [{ subgraph: null, code: 'CONSTITUTION_NOT_LINKED', message: `the supergraph must @link ${CONSTITUTIONAL_URL}.` }];
+  }
+  return checkHashes(null, declaredHashes(schema, directiveName), accepted, directiveName);
+}
+
+function checkHashes(subgraph: string | null, hashes: readonly (string | null)[], accepted: readonly string[], directiveName: string): CompositionProblem[] {
+  const [hash] = hashes;
+  if (hashes.length !== 1 || hash === null || hash === undefined) {
+    return [{ subgraph, code: 'CONSTITUTION_HASH_MISSING', message: `the schema must carry @${directiveName}(hash:) exactly once; it does ${hashes.filter((value) => value !== null).length} times.` }];
+  }
+  if (accepted.includes(hash)) return [];
+  return [{ subgraph, code: 'CONSTITUTION_HASH_REFUSED', message: `the hash ${hash} is not accepted; accepted: ${accepted.join(', ')}.` }];
+}

@@ -1,0 +1,55 @@
+/** Time from posting an Alertmanager webhook to the subscriber holding the alert, joined fields included. */
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws';
+import type { PlaneProcess } from './plane-process.js';
+
+export interface AlertLatencyOptions {
+  readonly accessToken: string;
+  readonly hash: string;
+  readonly subscription: string;
+  /** Alerts to send. */
+  readonly count: number;
+  readonly perSecond: number;
+}
+
+interface AlertEvent { alertRaised: { kind: string; alert: { summary: string } | null } }
+
+/** @returns milliseconds for each alert, in the order of arrival. @throws Error when one does not arrive within 10 s. */
+export async function measureAlertLatency(plane: PlaneProcess, options: AlertLatencyOptions): Promise<number[]> {
+  const client = createClient({
+    url: `${plane.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0,
+    connectionParams: { authorization: `Bearer ${options.accessToken}`, constitutionalHash: options.hash },
+  });
+  const sent = new Map<string, number>();
+  const times: number[] = [];
+  const events = client.iterate<AlertEvent>({ query: options.subscription, variables: { levelAtLeast: 'INFO' } });
+  const opened = await events.next();
+  if (opened.done === true || opened.value.errors !== undefined) throw new Error(`The subscription did not open: ${JSON.stringify(opened.value)}`);
+  const collecting = (async () => {
+    for await (const { data } of events) {
+      const summary = data?.alertRaised.alert?.summary;
+      const start = summary === undefined ? undefined : sent.get(summary);
+      if (start !== undefined) times.push(performance.now() - start);
+      if (times.length === options.count) return;
+    }
+  })();
+  for (let i = 0; i < options.count; i += 1) {
+    const summary = `bench-${i}`;
+    sent.set(summary, performance.now());
+    const response = await fetch(plane.webhookUrl, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${plane.webhookToken}` }, body: JSON.stringify(payload(i, summary, options.hash)) });
+    if (!response.ok) throw new Error(`The webhook answered ${response.status}: ${await response.text()}`);
+    await new Promise((resolve) => setTimeout(resolve, 1_000 / options.perSecond));
+  }
+  const timeout = setTimeout(() => { void client.dispose(); }, 10_000);
+  await collecting;
+  clearTimeout(timeout);
+  await client.dispose();
+  if (times.length !== options.count) throw new Error(`${options.count - times.length} of ${options.count} alerts did not arrive.`);
+  return times;
+}
+
+function payload(i: number, summary: string, hash: string): unknown {
+  const labels = { alertname: 'HighLatency', severity: 'info', service: 'auth', bench: String(i), constitutional_hash: hash };
+  const alert = { status: 'firing', labels, annotations: { summary, description: summary }, startsAt: new Date().toISOString(), endsAt: '0001-01-01T00:00:00Z', generatorURL: 'http://127.0.0.1:9091/graph', fingerprint: i.toString(16).padStart(16, '0') };
+  return { version: '4', groupKey: `{}:{alertname="HighLatency", bench="${i}"}`, truncatedAlerts: 0, status: 'firing', receiver: 'acgs', groupLabels: { alertname: 'HighLatency' }, commonLabels: labels, commonAnnotations: {}, externalURL: 'http://127.0.0.1:9093', alerts: [alert] };
+}

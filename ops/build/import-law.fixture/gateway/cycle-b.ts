@@ -1,0 +1,2 @@
+// violates: no-circular-imports
+export type B = import('./cycle-c.js').C;

@@ -1,0 +1,3 @@
+// violates: no-circular-imports
+export * from './cycle-a.js';
+export type C = 2;

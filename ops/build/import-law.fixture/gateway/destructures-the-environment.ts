@@ -1,0 +1,3 @@
+// violates: environment-is-read-in-config-only
+const { env } = process;
+export const port = env;

@@ -1,0 +1,2 @@
+// lawful
+export const port = process.env.PORT;

@@ -1,0 +1,2 @@
+// violates: gateway-imports-runtime-and-schema-only
+export { decide } from '../subgraphs/alpha/service.js';

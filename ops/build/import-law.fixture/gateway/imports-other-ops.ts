@@ -1,0 +1,2 @@
+// violates: gateway-imports-runtime-and-schema-only
+export const load = () => import('../ops/database/client.js');

@@ -1,0 +1,2 @@
+// violates: environment-is-read-in-config-only
+export const port = process.env['PORT'];

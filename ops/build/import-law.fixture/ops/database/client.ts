@@ -1,0 +1,2 @@
+// lawful
+export const client = 1;

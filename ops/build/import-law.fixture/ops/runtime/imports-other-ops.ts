@@ -1,0 +1,2 @@
+// violates: runtime-imports-nothing-of-ours
+export * from '../database/client.js';

@@ -1,0 +1,2 @@
+// violates: runtime-imports-nothing-of-ours
+export { plan } from '../../gateway/lawful.js';

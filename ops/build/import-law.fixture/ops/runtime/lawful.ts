@@ -1,0 +1,2 @@
+// lawful
+export interface Logger { level: string }

@@ -1,0 +1,2 @@
+// lawful
+export type Kind = 'A';

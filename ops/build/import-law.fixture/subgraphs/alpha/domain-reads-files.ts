@@ -1,0 +1,2 @@
+// violates: domain-imports-domain-only
+export { readFile } from 'node:fs/promises';

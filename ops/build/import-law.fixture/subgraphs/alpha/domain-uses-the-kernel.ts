@@ -1,0 +1,2 @@
+// violates: domain-imports-domain-only
+export type { SubgraphContext } from '../kernel/context.js';

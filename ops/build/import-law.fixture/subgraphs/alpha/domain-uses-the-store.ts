@@ -1,0 +1,3 @@
+// violates: domain-imports-domain-only
+import type { read } from './store.js';
+export type Read = typeof read;

@@ -1,0 +1,2 @@
+// violates: resolvers-call-services-only
+export { read } from './store.js';

@@ -1,0 +1,3 @@
+// violates: resolvers-call-services-only
+import type { Clock } from './ports.js';
+export type Time = Clock;

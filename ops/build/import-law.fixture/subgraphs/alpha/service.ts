@@ -1,0 +1,3 @@
+// lawful
+import { read } from './store.js';
+export const decide = read;

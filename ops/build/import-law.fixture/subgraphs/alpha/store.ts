@@ -1,0 +1,3 @@
+// lawful
+import type { PrismaClient } from '../../prisma/__generated__/client.js';
+export const read = (client: PrismaClient): unknown => client;

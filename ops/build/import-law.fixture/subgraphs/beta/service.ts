@@ -1,0 +1,2 @@
+// lawful
+export const other = 1;

@@ -1,0 +1,2 @@
+// lawful
+export interface SubgraphContext { id: string }

@@ -1,0 +1,2 @@
+// violates: kernel-imports-no-subgraph
+export { decide } from '../alpha/service.js';

@@ -1,0 +1,2 @@
+// lawful
+export const load = () => import('./alpha/service.js');

@@ -1,0 +1,41 @@
+/** The streams of this subgraph and what their events show. */
+import type { DomainEvent } from '../kernel/outbox.js';
+import type { CabDecision, CabMeeting } from './domain-board.js';
+import type { MaintenanceWindow } from './domain-calendar.js';
+import type { ApprovalRule, ChangeRequest, ChangeSnapshot } from './domain.js';
+
+export const CHANGE_STREAM = 'change';
+export const CAB_STREAM = 'cab-meeting';
+const POLICY_STREAM = 'change-policy';
+
+export type ChangeEventKind =
+  | 'ChangeSubmitted' | 'ChangeRevised' | 'ChangeApprovalGiven' | 'ChangeApproved' | 'ChangeRejected' | 'ChangeWithdrawn' | 'ChangeExpired'
+  | 'ChangeImplementationStarted' | 'ChangeImplementationCompleted' | 'ChangeReviewed' | 'ChangeReviewOverdue';
+
+/** Everything of the change but the nonce of its grant. */
+export function changeEvent(kind: ChangeEventKind, change: ChangeRequest): DomainEvent {
+  const { grantNonce: _grantNonce, ...snapshot } = change;
+  const payload: ChangeSnapshot = snapshot;
+  const subjects = [`ChangeRequest:${change.id}`, `Service:${change.serviceId}`, `Principal:${change.requesterId}`];
+  if (change.incidentId !== null) subjects.push(`Incident:${change.incidentId}`);
+  return { stream: CHANGE_STREAM, entityId: change.id, kind, payload, subjects };
+}
+
+export function cabMeetingScheduled(meeting: CabMeeting): DomainEvent {
+  return { stream: CAB_STREAM, entityId: meeting.id, kind: 'CabMeetingScheduled', payload: { ...meeting }, subjects: [`CabMeeting:${meeting.id}`] };
+}
+
+export function cabDecisionRecorded(meeting: CabMeeting, decision: CabDecision): DomainEvent {
+  return {
+    stream: CAB_STREAM, entityId: meeting.id, kind: 'CabDecisionRecorded', payload: { ...meeting, decision },
+    subjects: [`CabMeeting:${meeting.id}`, `ChangeRequest:${decision.changeId}`],
+  };
+}
+
+export function approvalMatrixSeeded(rules: readonly ApprovalRule[]): DomainEvent {
+  return { stream: POLICY_STREAM, entityId: 'approval-matrix', kind: 'ApprovalMatrixSeeded', payload: { rules: rules.map((rule) => ({ ...rule, steps: rule.steps.map((step) => ({ ...step })) })) } };
+}
+
+export function maintenanceWindowsSeeded(windows: readonly MaintenanceWindow[]): DomainEvent {
+  return { stream: POLICY_STREAM, entityId: 'maintenance-windows', kind: 'MaintenanceWindowsSeeded', payload: { windows: windows.map((window) => ({ ...window })) } };
+}

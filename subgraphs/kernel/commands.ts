@@ -1,0 +1,115 @@
+/** Runs state changes: one transaction holds the new state, its events and the idempotency record. */
+import { digestOf } from '../../ops/runtime/canonical-json.js';
+import type { SubgraphSchema } from '../../ops/runtime/subgraph-names.js';
+import type { SubgraphContext } from './context.js';
+import type { Database, TransactionClient } from './database.js';
+import { appendToOutbox, type DomainEvent, type JsonObject } from './outbox.js';
+import { conflict, invalidInput } from './refusals.js';
+
+/** One state change under way. */
+export interface UnitOfWork {
+  /** Prisma inside the transaction; handed to stores only. */
+  readonly tx: TransactionClient;
+  readonly now: Date;
+  readonly principalId: string;
+  readonly requestId: string;
+  /** Label that rows written now must carry. */
+  readonly constitutionalHash: string;
+  /** Queues an event; it is written after the work, when the entity's lock is held. */
+  emit(event: DomainEvent): void;
+}
+
+export interface Command {
+  /** Mutation field, for example `acknowledgeIncident`. */
+  readonly field: string;
+  readonly idempotencyKey?: string | null | undefined;
+  /** Arguments without the key; their digest guards against reuse of a key for something else. */
+  readonly input: unknown;
+}
+
+const KEY_FORM = /^[\x21-\x7e]{1,128}$/;
+
+export class Commands {
+  private readonly schema: SubgraphSchema;
+
+  /**
+   * @param activeHash label in force.
+   * @param onCommit told after each commit, so that the sequencer need not wait for its timer.
+   * @param clock current time.
+   */
+  constructor(
+    private readonly database: Database,
+    private readonly activeHash: () => string,
+    private readonly onCommit: () => void,
+    private readonly clock: () => Date,
+  ) {
+    this.schema = database.schema;
+  }
+
+  /**
+   * Runs a client's command once per idempotency key.
+   * @param work changes state through stores and emits at least one event; returns the ids its payload is read from, never secrets.
+   * @returns what the work returned, or what it returned the first time.
+   * @throws Refusal Conflict IDEMPOTENCY_KEY_REUSED when the key came with other input; InvalidInput when it is malformed.
+   */
+  async run<R extends JsonObject>(context: SubgraphContext, command: Command, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
+    const { field, idempotencyKey } = command;
+    const principalId = context.principal?.id ?? 'anonymous';
+    if (idempotencyKey === null || idempotencyKey === undefined) return this.commit(principalId, context.requestId, work);
+    if (!KEY_FORM.test(idempotencyKey)) throw invalidInput('An idempotency key is 1 to 128 printable ASCII characters without spaces.', 'idempotencyKey');
+    const inputDigest = digestOf(command.input ?? null);
+    return this.commit(principalId, context.requestId, async (unit) => {
+      const claimed = await unit.tx.$executeRawUnsafe(
+        `INSERT INTO ${this.schema}.idempotency (principal_id, field, key, input_digest, result) VALUES ($1, $2, $3, $4, '{}'::jsonb) ON CONFLICT DO NOTHING`,
+        principalId, field, idempotencyKey, inputDigest,
+      );
+      if (claimed === 0) return this.replay<R>(unit.tx, principalId, command, inputDigest);
+      const result = await work(unit);
+      await unit.tx.$executeRawUnsafe(
+        `UPDATE ${this.schema}.idempotency SET result = $4::jsonb WHERE principal_id = $1 AND field = $2 AND key = $3`,
+        principalId, field, idempotencyKey, JSON.stringify(result),
+      );
+      return result;
+    });
+  }
+
+  /**
+   * Runs a change that no client asked for: a webhook, a timer, the seed.
+   * @param actor who is recorded, for example `system:alertmanager`.
+   */
+  async runAs<R>(actor: string, requestId: string, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
+    return this.commit(actor, requestId, work);
+  }
+
+  /** Removes idempotency records older than 24 hours. @returns how many. */
+  async pruneIdempotency(): Promise<number> {
+    const { rowCount } = await this.database.pool.query(`DELETE FROM ${this.schema}.idempotency WHERE created_at < now() - interval '24 hours'`);
+    return rowCount ?? 0;
+  }
+
+  private async replay<R extends JsonObject>(tx: TransactionClient, principalId: string, command: Command, inputDigest: Buffer): Promise<R> {
+    const rows = await tx.$queryRawUnsafe<Array<{ input_digest: Uint8Array; result: R }>>(
+      `SELECT input_digest, result FROM ${this.schema}.idempotency WHERE principal_id = $1 AND field = $2 AND key = $3`,
+      principalId, command.field, command.idempotencyKey,
+    );
+    const [row] = rows;
+    if (row === undefined) throw conflict('The command with this idempotency key was just pruned; use a new key.');
+    if (!inputDigest.equals(Buffer.from(row.input_digest))) {
+      throw conflict('This idempotency key was used before with other input.', 'IDEMPOTENCY_KEY_REUSED');
+    }
+    return row.result;
+  }
+
+  private async commit<R>(principalId: string, requestId: string, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
+    const { value, emitted } = await this.database.transact(async (tx) => {
+      const events: DomainEvent[] = [];
+      const now = this.clock();
+      const constitutionalHash = this.activeHash();
+      const result = await work({ tx, now, principalId, requestId, constitutionalHash, emit: (event) => { events.push(event); } });
+      await appendToOutbox(tx, { schema: this.schema, principalId, requestId, constitutionalHash, occurredAt: now }, events);
+      return { value: result, emitted: events.length > 0 };
+    });
+    if (emitted) this.onCommit();
+    return value;
+  }
+}

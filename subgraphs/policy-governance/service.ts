@@ -1,0 +1,64 @@
+/** The parts of policy-governance, wired. */
+import type { SubgraphContext } from '../kernel/context.js';
+import type { SubgraphDeps } from '../kernel/define-subgraph.js';
+import type { Stoppable } from '../../ops/runtime/lifecycle.js';
+import { CedarEngine } from './cedar-engine.js';
+import { readConfig, type PolicyGovernanceConfig } from './config.js';
+import type { Service, ServiceObjective } from './domain-services.js';
+import { IncidentDesk } from './incident-desk.js';
+import { createGovernanceMetrics, type GovernanceMetrics } from './metrics.js';
+import { ReferenceData } from './reference-data.js';
+import { requestSchema } from './seed-policies.js';
+import { seedInstallation } from './seed.js';
+import { AlertService } from './service-alerts.js';
+import { IncidentService } from './service-incidents.js';
+import { PolicyService } from './service-policies.js';
+import { AlertStore } from './store-alerts.js';
+import { IncidentStore } from './store-incidents.js';
+import { PolicyStore } from './store-policies.js';
+import { RegistryStore } from './store-registry.js';
+
+export class PolicyGovernance {
+  readonly alerts: AlertService;
+  readonly incidents: IncidentService;
+  readonly policies: PolicyService;
+  readonly reference: ReferenceData;
+  readonly metrics: GovernanceMetrics;
+  private readonly registry: RegistryStore;
+  private readonly config: PolicyGovernanceConfig;
+
+  constructor(readonly deps: SubgraphDeps) {
+    this.config = readConfig(deps.environment);
+    this.metrics = createGovernanceMetrics(deps.metrics);
+    this.registry = new RegistryStore(deps.database);
+    const alerts = new AlertStore(deps.database);
+    const incidents = new IncidentStore(deps.database);
+    this.reference = new ReferenceData({ services: () => this.registry.services(), rules: () => alerts.rules(), escalation: () => incidents.escalationPolicies() });
+    const parts = { alerts, incidents, desk: new IncidentDesk(incidents, this.metrics), reference: this.reference, metrics: this.metrics };
+    this.alerts = new AlertService(deps, parts);
+    this.incidents = new IncidentService(deps, parts);
+    this.policies = new PolicyService(deps, new PolicyStore(deps.database), new CedarEngine(requestSchema()), this.metrics);
+  }
+
+  async start(): Promise<Stoppable> {
+    const following = await this.policies.start();
+    const escalating = this.incidents.startEscalating(this.config.escalationSweepMs);
+    return { stop: async () => { await Promise.all([following.stop(), escalating.stop()]); } };
+  }
+
+  seed(): Promise<void> {
+    return seedInstallation(this.deps, this.registry, this.reference, this.policies);
+  }
+
+  services(): Promise<Service[]> {
+    return this.registry.services();
+  }
+
+  service(context: SubgraphContext, id: string): Promise<Service | null> {
+    return context.loader<string, Service>('serviceById', (ids) => this.registry.byIds(ids)).load(id);
+  }
+
+  async objectives(context: SubgraphContext, serviceId: string): Promise<ServiceObjective[]> {
+    return (await context.loader<string, ServiceObjective[]>('objectivesOf', (ids) => this.registry.objectives(ids)).load(serviceId)) ?? [];
+  }
+}
