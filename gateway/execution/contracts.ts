@@ -162,6 +162,8 @@ export interface TargetView {
   instance(service: string): SubgraphInstance;
   /** Takes an instance out of use until its health answer carries an accepted hash again. */
   quarantine(instance: SubgraphInstance, received: string | null): void;
+  /** Says that no connection to an instance could be made. */
+  unreachable(instance: SubgraphInstance): void;
   /** Calls back when the table changed; returns how to stop. */
   onChange(listener: () => void): () => void;
 }

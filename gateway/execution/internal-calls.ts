@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import { HASH_HEADER, HOP_HEADER, REQUEST_ID_HEADER, signHopToken } from '../../ops/runtime/hop-token.js';
-import { isTimeout, type ConnectionPools } from './connection-pools.js';
+import { isTimeout, neverSent, type ConnectionPools } from './connection-pools.js';
 import type { TargetView } from './contracts.js';
 import { parseJson } from './json.js';
 
@@ -37,18 +37,21 @@ export interface InternalCallDeps {
 /** Makes the caller. An answer that carries a hash which is not accepted is not believed. */
 export function createInternalCalls({ pools, targets, hopKey, activeHash, isAccepted }: InternalCallDeps): CallSubgraph {
   return async (service, { method, path, query, body, timeoutMs = 2_000 }) => {
-    const { url } = targets().instance(service);
+    const instance = targets().instance(service);
     const text = body === undefined ? '' : JSON.stringify(body);
     const requestId = randomUUID();
     const claims = { principal: null, credentialId: null, revocationEpoch: 0, constitutionalHash: activeHash(), hashPresented: true, requestId, deadline: Date.now() + timeoutMs };
     const search = query === undefined ? '' : `?${new URLSearchParams(query).toString()}`;
-    const answer = await pools.request(url, {
+    const answer = await pools.request(instance.url, {
       method, path: `${path}${search}`, timeoutMs, body: text === '' ? null : text,
       headers: {
         accept: 'application/json', [REQUEST_ID_HEADER]: requestId, [HASH_HEADER]: activeHash(), [HOP_HEADER]: signHopToken(hopKey(service), service, path, text, claims),
         ...(text === '' ? {} : { 'content-type': 'application/json' }),
       },
-    }).catch((cause: unknown) => { throw callFailure(service, cause); });
+    }).catch((cause: unknown) => {
+      if (neverSent(cause)) targets().unreachable(instance);
+      throw callFailure(service, cause);
+    });
     const hash = answer.headers[HASH_HEADER];
     if (typeof hash === 'string' && !isAccepted(hash)) throw new AcgsError('CONSTITUTIONAL_VIOLATION', `${service} answered under another constitutional hash.`, { service });
     return { status: answer.status, body: parseJson(answer.text) };

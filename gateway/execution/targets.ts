@@ -12,6 +12,8 @@ import { parseJson } from './json.js';
 /** Subgraph that publishes the target feed at `GET /internal/targets`. */
 const FEED_SERVICE = 'evolutionary-computation';
 const REPROBE_MS = 2_000;
+/** How long an unreachable instance of the feed's subgraph is passed over. */
+const AVOID_MS = 2_000;
 
 const feedAnswer = z.object({
   version: z.number().int(),
@@ -49,6 +51,7 @@ interface Place {
 export class Targets implements TargetView {
   private readonly places = new Map<string, Place>();
   private readonly quarantined = new Map<string, { instance: SubgraphInstance; received: string | null; since: number }>();
+  private readonly avoidedUntil = new Map<string, number>();
   private readonly listeners = new Set<() => void>();
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
@@ -64,8 +67,10 @@ export class Targets implements TargetView {
   instance(service: string): SubgraphInstance {
     const place = this.places.get(service);
     if (place === undefined) throw new AcgsError('SUBGRAPH_UNAVAILABLE', `No instance of ${service} is known.`, { service });
-    const fed = place.fed.filter(({ url }) => !this.quarantined.has(url));
-    const usable = fed.length > 0 ? fed[place.turn++ % fed.length] : place.fallbacks.find(({ url }) => !this.quarantined.has(url));
+    const sound = ({ url }: SubgraphInstance): boolean => !this.quarantined.has(url);
+    const fed = place.fed.filter(sound);
+    const avoiding = (this.avoidedUntil.get(fed[0]?.url ?? '') ?? 0) > Date.now() ? place.fallbacks.find((one) => sound(one) && one.url !== fed[0]?.url) : undefined;
+    const usable = avoiding ?? (fed.length > 0 ? fed[place.turn++ % fed.length] : place.fallbacks.find(sound));
     if (usable === undefined) throw new AcgsError('CONSTITUTIONAL_VIOLATION', `Every instance of ${service} is quarantined: it answered under another constitutional hash.`, { service });
     return usable;
   }
@@ -85,6 +90,14 @@ export class Targets implements TargetView {
     this.quarantined.set(instance.url, { instance, received, since: Date.now() });
     this.deps.logger.error({ service: instance.service, instanceId: instance.instanceId, url: instance.url, received }, 'An instance answered under another constitutional hash and is quarantined');
     this.notify();
+  }
+
+  /**
+   * A dead instance of the feed's own subgraph would take the way to roll it back with it, so calls go to its configured
+   * or previous instance for a while. For any other subgraph the table decides, and its failure is shown.
+   */
+  unreachable({ service, url }: SubgraphInstance): void {
+    if (service === FEED_SERVICE) this.avoidedUntil.set(url, Date.now() + AVOID_MS);
   }
 
   onChange(listener: () => void): () => void {

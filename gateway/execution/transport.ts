@@ -83,6 +83,7 @@ async function callSubgraph(deps: TransportDeps, call: Call): Promise<SubgraphAn
     try {
       answer = await deps.pools.request(instance.url, { method: 'POST', path: '/graphql', headers: headersOf(deps, call), body: call.body, timeoutMs });
     } catch (cause) {
+      if (neverSent(cause)) deps.targets.unreachable(instance);
       if (attempt === 0 && mayRepeat(call, cause)) continue;
       throw connectionFailure(call, cause);
     }

@@ -4,7 +4,7 @@ import { createResolvers } from './resolvers.js';
 import { gatewayRoutes, publicRoutes } from './routes.js';
 import { AuthService } from './service.js';
 
-export { initialPasswordFile, readInitialPassword } from './initial-password.js';
+export { FIRST_ADMINISTRATOR, initialPasswordFile, readInitialPassword } from './initial-password.js';
 
 export const auth = defineSubgraph({
   name: 'auth',

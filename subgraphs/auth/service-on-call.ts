@@ -154,9 +154,8 @@ export class OnCallService {
       const override = await this.parts.onCall.lockOverride(unit.tx, overrideId);
       if (override === null) throw notFound('Override', overrideId);
       if (override.revokedAt !== null || override.endsAt <= unit.now) throw conflict(`Override ${overrideId} is over already.`);
-      const schedule = (await this.parts.onCall.byIds([override.scheduleId])).get(override.scheduleId);
-      if (schedule === undefined) throw notFound('On-call schedule', override.scheduleId);
-      unit.emit(overrideEvent('OnCallOverrideRevoked', await this.parts.onCall.revokeOverride(unit.tx, overrideId, unit.now), schedule.teamId));
+      const teamId = await this.parts.onCall.teamIdOf(unit.tx, override.scheduleId);
+      unit.emit(overrideEvent('OnCallOverrideRevoked', await this.parts.onCall.revokeOverride(unit.tx, overrideId, unit.now), teamId));
       return { overrideId };
     });
   }

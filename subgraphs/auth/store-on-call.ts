@@ -57,6 +57,10 @@ export class OnCallStore {
     return tx.onCallSchedule.findUnique({ where: { teamId }, select: { id: true, teamId: true } });
   }
 
+  async teamIdOf(tx: TransactionClient, scheduleId: string): Promise<string> {
+    return (await tx.onCallSchedule.findUniqueOrThrow({ where: { id: scheduleId }, select: { teamId: true } })).teamId;
+  }
+
   async insert(tx: TransactionClient, schedule: Schedule, now: Date, constitutionalHash: string): Promise<void> {
     await tx.onCallSchedule.create({ data: { ...schedule, createdAt: now, constitutionalHash } });
   }

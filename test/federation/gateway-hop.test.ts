@@ -143,4 +143,21 @@ describe('the target feed', () => {
       await second.stop();
     }
   });
+
+  test('a dead instance of the feed\'s own subgraph does not take the way to roll it back with it', async () => {
+    const doomed = await MiniSubgraph.start({ ...MINI_EVOLUTION, resolvers: { ...MINI_EVOLUTION.resolvers, Query: { where: () => 'doomed' } } }, graph.hopMaster);
+    const target = { service: 'evolutionary-computation', instanceId: 'doomed', url: doomed.url, constitutionalHash: HASH };
+    const feed = (): { status: number; body: unknown } => ({ status: 200, body: { version: 3, targets: [target] } });
+    try {
+      for (const mini of [evolution(), doomed]) mini.internal.set('GET /internal/targets', feed);
+      await eventually(async () => (await graph.query('{ where }')).data?.['where'] === 'doomed', 2_000);
+    } finally {
+      await doomed.stop();
+    }
+    // The table still names the dead one; the configured instance answers, and is asked for the table too.
+    expect(await graph.query('{ where }')).toMatchObject({ data: { where: 'first' }, errors: [] });
+    evolution().internal.set('GET /internal/targets', () => ({ status: 200, body: { version: 4, targets: [] } }));
+    await eventually(async () => (await graph.query('{ where }')).data?.['where'] === 'first', 2_000);
+    evolution().internal.delete('GET /internal/targets');
+  });
 });

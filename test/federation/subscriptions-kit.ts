@@ -86,6 +86,7 @@ export async function startGateway(subgraphs: readonly MiniSubgraph[], { limits 
   const targets: TargetView = {
     instance,
     quarantine: ({ url }) => { quarantined.push(url); for (const listener of targetListeners) listener(); },
+    unreachable: () => undefined,
     onChange: (listener) => { targetListeners.add(listener); return () => targetListeners.delete(listener); },
   };
   const pools = new ConnectionPools();
