@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectPath } from '../runtime/package-root.js';
-import { freePort } from '../demo/monitoring.js';
 
 export interface PlaneProcess {
   readonly url: string;
@@ -21,17 +20,16 @@ export interface PlaneProcess {
 
 /** Starts it on free ports over a data directory; resolves when it says that it runs. */
 export async function startPlaneProcess(dataDirectory: string, environment: Readonly<Record<string, string | undefined>>): Promise<PlaneProcess> {
-  const gatewayPort = await freePort();
-  const offset = 20_000 + Math.floor(Math.random() * 20_000);
   const started = performance.now();
   const child = spawn(process.execPath, [projectPath('dist', 'ops', 'embedded', 'main.js')], {
-    env: { ...environment, ACGS_DATA_DIR: dataDirectory, ACGS_GATEWAY_PORT: String(gatewayPort), ACGS_SUBGRAPH_PORT_OFFSET: String(offset) },
+    env: { ...environment, ACGS_DATA_DIR: dataDirectory, ACGS_FREE_PORTS: 'true' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  await banner(child);
+  const printed = await banner(child);
+  const urlOf = (label: RegExp): string => label.exec(printed)?.[1] ?? '';
   const secret = (name: string): string => readFileSync(join(dataDirectory, 'secrets', name), 'utf8').trim();
   return {
-    url: `http://127.0.0.1:${gatewayPort}`, webhookUrl: `http://127.0.0.1:${8005 + offset}/webhooks/alertmanager`, pid: child.pid ?? 0,
+    url: urlOf(/GraphQL +(http:\S+)\/graphql/), webhookUrl: urlOf(/webhook +(http:\S+)/), pid: child.pid ?? 0,
     startSeconds: (performance.now() - started) / 1_000,
     get adminPassword() { return secret('admin.password'); },
     get webhookToken() { return secret('alertmanager-webhook.token'); },
@@ -44,12 +42,13 @@ export async function startPlaneProcess(dataDirectory: string, environment: Read
   };
 }
 
-function banner(child: ChildProcess): Promise<void> {
+/** What the process prints once it runs. */
+function banner(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = '';
     const read = (chunk: Buffer): void => {
       output += chunk.toString();
-      if (output.includes('ACGS is running')) resolve();
+      if (output.includes('Stop it with Ctrl-C')) resolve(output);
     };
     child.stdout?.on('data', read);
     child.stderr?.on('data', read);

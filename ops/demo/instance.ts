@@ -1,10 +1,10 @@
 /** A second instance of a subgraph, as a process of its own that can be killed. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { freePort } from '../runtime/free-port.js';
 import { projectPath } from '../runtime/package-root.js';
 import { schemaOf, type SubgraphName } from '../runtime/subgraph-names.js';
 import type { ControlPlane } from '../embedded/control-plane.js';
-import { freePort } from './monitoring.js';
 
 export interface Instance {
   readonly url: string;

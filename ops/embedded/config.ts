@@ -28,7 +28,7 @@ export function readEmbeddedConfig(environment: Readonly<Record<string, string |
     databaseUrl: setting('DATABASE_URL', envType.url('postgres:', 'postgresql:').optional(), 'postgres://acgs:secret@127.0.0.1:5440/acgs'),
     redisUrl: setting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
     gatewayPort: setting('ACGS_GATEWAY_PORT', envType.port().default(4000), '4000'),
-    /** Distance of every subgraph port from its default; 0 ports are free ones. */
+    /** Distance of every subgraph port from its default. */
     portOffset: setting('ACGS_SUBGRAPH_PORT_OFFSET', envType.integer(0, 50_000).default(0), '1000'),
     freePorts: setting('ACGS_FREE_PORTS', envType.boolean().default(false), 'true'),
     rolePrefix: setting('ACGS_DATABASE_ROLE_PREFIX', envType.text().default('acgs_'), 'acgs_'),
@@ -37,5 +37,5 @@ export function readEmbeddedConfig(environment: Readonly<Record<string, string |
   checkHostBinding(settings.host, settings.mode, settings.firewalled);
   const { freePorts, portOffset } = settings;
   const subgraphPorts = Object.fromEntries(SUBGRAPH_NAMES.map((name) => [name, freePorts ? 0 : defaultPortOf(name) + portOffset])) as Record<SubgraphName, number>;
-  return { ...settings, gatewayPort: freePorts ? 0 : settings.gatewayPort, subgraphPorts, logLevel: settings.embeddedLogLevel, environment };
+  return { ...settings, gatewayPort: freePorts && environment['ACGS_GATEWAY_PORT'] === undefined ? 0 : settings.gatewayPort, subgraphPorts, logLevel: settings.embeddedLogLevel, environment };
 }

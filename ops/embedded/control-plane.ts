@@ -1,7 +1,7 @@
 /** The whole control plane in one process: PostgreSQL, seven subgraphs and the gateway, started and stopped together. */
-import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
+import { freePort } from '../runtime/free-port.js';
 import { deriveHopKey } from '../runtime/hop-token.js';
 import { Lifecycle } from '../runtime/lifecycle.js';
 import { createLogger } from '../runtime/logger.js';
@@ -69,16 +69,14 @@ async function start(config: EmbeddedConfig, lifecycle: Lifecycle): Promise<Cont
 
 /** Replaces port 0 by a free one: every part must know every URL before it starts. */
 async function assignPorts(wanted: Readonly<Record<SubgraphName, number>>, host: string): Promise<Record<SubgraphName, number>> {
-  const held: Server[] = [];
-  const assigned = await Promise.all(SUBGRAPH_NAMES.map(async (name): Promise<[SubgraphName, number]> => {
-    if (wanted[name] !== 0) return [name, wanted[name]];
-    const server = createServer();
-    held.push(server);
-    await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(0, host, resolve); });
-    return [name, (server.address() as AddressInfo).port];
-  }));
-  await Promise.all(held.map((server) => new Promise<void>((resolve) => { server.close(() => resolve()); })));
-  return Object.fromEntries(assigned) as Record<SubgraphName, number>;
+  const assigned = { ...wanted };
+  for (const name of SUBGRAPH_NAMES) {
+    while (assigned[name] === 0) {
+      const port = await freePort(host);
+      if (!Object.values(assigned).includes(port)) assigned[name] = port;
+    }
+  }
+  return assigned;
 }
 
 /** Waits for all of them, so that what did start is registered for stopping, then throws the first fault. */

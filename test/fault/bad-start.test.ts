@@ -5,9 +5,9 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '../../ops/runtime/free-port.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { createEmptyDatabase } from '../kit/database.js';
-import { freePort } from '../kit/redis.js';
 
 let folder: string;
 let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
@@ -69,7 +69,7 @@ describe('surroundings', () => {
   afterAll(async () => { await new Promise<void>((resolve) => { taken.close(() => resolve()); }); });
 
   test('a port in use is named', async () => {
-    const { code, stderr } = await run('ops/embedded/main.js', [], { DATABASE_URL: database.adminUrl, ACGS_GATEWAY_PORT: String(port), ACGS_SUBGRAPH_PORT_OFFSET: String(20_000 + Math.floor(Math.random() * 20_000)), ACGS_DATABASE_ROLE_PREFIX: 'acgs_bad_start_' });
+    const { code, stderr } = await run('ops/embedded/main.js', [], { DATABASE_URL: database.adminUrl, ACGS_GATEWAY_PORT: String(port), ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: 'acgs_bad_start_' });
     expect(code).toBe(1);
     expect(stderr).toContain(`127.0.0.1:${port}`);
     expect(stderr).toContain('in use');

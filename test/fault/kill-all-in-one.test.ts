@@ -9,7 +9,6 @@ import { dropRoles } from '../../ops/database/provision.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { createEmptyDatabase, testServerUrl } from '../kit/database.js';
 import { loginAsAdmin } from '../kit/graph.js';
-import { freePort } from '../kit/redis.js';
 import { until } from '../kit/until.js';
 
 const ROUNDS = 3;
@@ -31,18 +30,17 @@ afterAll(async () => {
 });
 
 async function start(): Promise<{ url: string; child: ChildProcess }> {
-  const port = await freePort();
   const child = spawn(process.execPath, [projectPath('dist', 'ops', 'embedded', 'main.js')], {
-    env: { PATH: process.env['PATH'], DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_GATEWAY_PORT: String(port), ACGS_SUBGRAPH_PORT_OFFSET: String(10_000 + Math.floor(Math.random() * 20_000)), ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error' },
+    env: { PATH: process.env['PATH'], DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => { output += chunk.toString(); });
-  await until(async () => {
+  const url = await until(async () => {
     if (child.exitCode !== null) throw new Error(`The control plane ended:\n${output}`);
-    return output.includes('ACGS is running') ? true : undefined;
+    return /GraphQL +(http:\S+)\/graphql/.exec(output)?.[1];
   }, 30_000);
-  return { url: `http://127.0.0.1:${port}`, child };
+  return { url, child };
 }
 
 test('no acknowledged write is missing, and a retried one is not doubled', async () => {

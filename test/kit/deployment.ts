@@ -5,10 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { install, type Installation } from '../../ops/embedded/install.js';
+import { freePort } from '../../ops/runtime/free-port.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { schemaOf, SUBGRAPH_NAMES, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
 import { createEmptyDatabase } from './database.js';
-import { freePort } from './redis.js';
 import { TEST_HASH } from './subgraph.js';
 import { until } from './until.js';
 

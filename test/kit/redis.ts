@@ -1,8 +1,8 @@
 /** A Redis server of the suite's own, when Debian's or any other redis-server is on the PATH. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
+import { freePort } from '../../ops/runtime/free-port.js';
 import { until } from './until.js';
 
 /** True when redis-server can be started here. */
@@ -36,13 +36,4 @@ export async function startRedis(): Promise<TestRedis> {
     await ended;
   };
   return { url, kill, restart: async () => { await kill(); child = await launch(); } };
-}
-
-/** A TCP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => { server.close(() => resolve()); });
-  return port;
 }

@@ -66,6 +66,8 @@ export async function startTestSubgraph(definition: AnySubgraphDefinition, optio
   const database = await createTestDatabase();
   await recordEpoch({ connectionString: database.adminUrl, label: manifest.active, epoch: manifest.epoch, digest: manifest.digest, signature: manifest.signature, state: 'ACCEPTED' });
   const admin = new pg.Pool({ connectionString: database.adminUrl, max: 4 });
+  // Dropping the database at the end cuts connections that are already on their way out.
+  admin.on('error', () => undefined);
   const hopKey = deriveHopKey(MASTER, name);
   const run = (): Promise<RunningSubgraph> => runSubgraph(definition, {
     host: '127.0.0.1', port: 0, databaseUrl: database.urls[schemaOf(name)], dataDirectory, genesisLabel: TEST_HASH, hopKey,

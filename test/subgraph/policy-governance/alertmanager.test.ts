@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SECRET } from '../../../ops/runtime/secret-files.js';
 import { policyGovernance } from '../../../subgraphs/policy-governance/index.js';
 import { ALERT_RULES } from '../../../subgraphs/policy-governance/seed-alert-rules.js';
-import { freePort } from '../../kit/redis.js';
+import { freePort } from '../../../ops/runtime/free-port.js';
 import { startTestSubgraph, TEST_HASH, type TestSubgraph } from '../../kit/subgraph.js';
 import { until } from '../../kit/until.js';
 import { ask, incidentOf } from './kit.js';
