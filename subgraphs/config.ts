@@ -10,6 +10,8 @@ export interface SubgraphProcessConfig {
   readonly databaseUrl: string;
   /** Redis for the event bus; without it LISTEN/NOTIFY is used. */
   readonly redisUrl: string | undefined;
+  /** Put before every Redis key; installations that share a server need their own. */
+  readonly redisPrefix: string;
   readonly dataDirectory: string;
   readonly genesisLabel: string;
   readonly logLevel: string;
@@ -29,6 +31,7 @@ export function readSubgraphConfig(args: readonly string[], environment: Readonl
     ...COMMON_SETTINGS,
     databaseUrl: setting('DATABASE_URL', envType.url('postgres:', 'postgresql:'), 'postgres://acgs_auth:secret@127.0.0.1:5440/acgs'),
     redisUrl: setting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
+    redisPrefix: setting('ACGS_REDIS_PREFIX', envType.text().default('acgs:'), 'acgs-staging:'),
     port: setting('ACGS_PORT', envType.port().default(defaultPortOf(name)), String(defaultPortOf(name))),
   }, flag === '--port' ? { ...environment, ACGS_PORT: value } : environment);
   checkHostBinding(settings.host, settings.mode, settings.firewalled);

@@ -32,7 +32,7 @@ function hopKeyOf({ name, dataDirectory }: SubgraphProcessConfig): Buffer {
 }
 
 function busOf(config: SubgraphProcessConfig, logger: Logger): EventBus {
-  return config.redisUrl === undefined ? new NotifyBus(config.databaseUrl, logger) : new RedisBus(config.redisUrl, logger);
+  return config.redisUrl === undefined ? new NotifyBus(config.databaseUrl, logger) : new RedisBus(config.redisUrl, logger, config.redisPrefix);
 }
 
 main().catch((error: unknown) => {

@@ -11,6 +11,8 @@ export interface EmbeddedConfig {
   readonly databaseUrl: string | undefined;
   /** Redis for the event bus; without it events stay in the process. */
   readonly redisUrl: string | undefined;
+  /** Put before every Redis key; installations that share a server need their own. */
+  readonly redisPrefix: string;
   readonly rolePrefix: string;
   readonly dataDirectory: string;
   readonly genesisLabel: string;
@@ -27,6 +29,7 @@ export function readEmbeddedConfig(environment: Readonly<Record<string, string |
     ...COMMON_SETTINGS,
     databaseUrl: setting('DATABASE_URL', envType.url('postgres:', 'postgresql:').optional(), 'postgres://acgs:secret@127.0.0.1:5440/acgs'),
     redisUrl: setting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
+    redisPrefix: setting('ACGS_REDIS_PREFIX', envType.text().default('acgs:'), 'acgs-staging:'),
     gatewayPort: setting('ACGS_GATEWAY_PORT', envType.port().default(4000), '4000'),
     /** Distance of every subgraph port from its default. */
     portOffset: setting('ACGS_SUBGRAPH_PORT_OFFSET', envType.integer(0, 50_000).default(0), '1000'),

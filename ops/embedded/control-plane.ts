@@ -50,7 +50,7 @@ async function start(config: EmbeddedConfig, lifecycle: Lifecycle): Promise<Cont
   const adminUrl = config.databaseUrl ?? lifecycle.add('postgres', await startEmbeddedPostgres({ directory: join(dataDirectory, 'postgres'), logger })).connectionString;
   const installation = await install({ adminUrl, dataDirectory, genesisLabel: config.genesisLabel, rolePrefix: config.rolePrefix, now: new Date() });
 
-  const bus: EventBus = lifecycle.add('bus', config.redisUrl === undefined ? new InProcessBus() : new RedisBus(config.redisUrl, logger));
+  const bus: EventBus = lifecycle.add('bus', config.redisUrl === undefined ? new InProcessBus() : new RedisBus(config.redisUrl, logger, config.redisPrefix));
   const hopMaster = secretKey(dataDirectory, SECRET.hopMaster);
   const ports = await assignPorts(config.subgraphPorts, host);
   const subgraphUrls = Object.fromEntries(SUBGRAPH_NAMES.map((name) => [name, `http://${host}:${ports[name]}`])) as Record<SubgraphName, string>;

@@ -1,10 +1,18 @@
 /** `npm start`: the whole control plane on one machine that has only Node. */
+import { setFlagsFromString } from 'node:v8';
 import { SECRET } from '../runtime/secret-files.js';
 import { banner } from './banner.js';
 import { readEmbeddedConfig } from './config.js';
 import { startControlPlane } from './control-plane.js';
 
+/**
+ * How much the heap may grow between two full collections, percent. V8's own choice lets eight servers in one process
+ * keep several hundred megabytes of garbage; at 150 the 99th percentile is the same and a third of the memory is free.
+ */
+const HEAP_GROWING_PERCENT = 150;
+
 async function main(): Promise<void> {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const started = performance.now();
   const config = readEmbeddedConfig();
   const plane = await startControlPlane(config);

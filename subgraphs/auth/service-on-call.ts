@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { SubgraphContext } from '../kernel/context.js';
 import { conflict, invalidInput, notFound } from '../kernel/refusals.js';
+import type { KeyedRead } from '../kernel/remembered-reads.js';
 import { parseHandoffTime, shiftAt, shiftsBetween, WEEK_MS, type HandoffWeekday, type Override, type Rotation, type Roster, type Schedule, type Shift } from './domain-on-call.js';
-import { overrideEvent, rotationEvent } from './events.js';
+import { overrideEvent, rotationEvent, STREAM } from './events.js';
 import { checkFirst, lockPrincipal, type AuthParts, type Keyed } from './service-parts.js';
 
 const DAY_MS = WEEK_MS / 7;
@@ -28,7 +29,24 @@ export interface NewOverride {
 }
 
 export class OnCallService {
-  constructor(private readonly parts: AuthParts) {}
+  private readonly shiftsNow: KeyedRead<string, Shift>;
+
+  constructor(private readonly parts: AuthParts) {
+    // Remembered by team and second: a handoff shows within a second, a changed rotation or person at once.
+    this.shiftsNow = parts.deps.remember([STREAM.onCall, STREAM.team, STREAM.principal], async (keys) => {
+      const asked = keys.map((key) => ({ key, teamId: key.slice(0, key.lastIndexOf('@')), second: Number(key.slice(key.lastIndexOf('@') + 1)) }));
+      const shifts = new Map<string, Shift>();
+      for (const second of new Set(asked.map((one) => one.second))) {
+        const wanted = asked.filter((one) => one.second === second);
+        const found = await this.shiftsAt(wanted.map(({ teamId }) => teamId), new Date(second * 1_000));
+        for (const { key, teamId } of wanted) {
+          const shift = found.get(teamId);
+          if (shift !== undefined) shifts.set(key, shift);
+        }
+      }
+      return shifts;
+    });
+  }
 
   schedules(): Promise<Schedule[]> {
     return this.parts.onCall.schedules();
@@ -161,7 +179,16 @@ export class OnCallService {
   }
 
   private shiftLoader(context: SubgraphContext, at: string | null) {
-    return context.loader(`shiftOf:${at ?? 'now'}`, (teamIds) => this.shiftsAt(teamIds, at === null ? this.parts.deps.clock() : new Date(at)));
+    return context.loader(`shiftOf:${at ?? 'now'}`, (teamIds) => (at === null ? this.currentShifts(teamIds) : this.shiftsAt(teamIds, new Date(at))));
+  }
+
+  private async currentShifts(teamIds: readonly string[]): Promise<Map<string, Shift>> {
+    const second = Math.floor(this.parts.deps.clock().getTime() / 1_000);
+    const shifts = await this.shiftsNow(teamIds.map((teamId) => `${teamId}@${second}`));
+    return new Map(teamIds.flatMap((teamId) => {
+      const shift = shifts.get(`${teamId}@${second}`);
+      return shift === undefined ? [] : [[teamId, shift] as const];
+    }));
   }
 
   private forgetShifts(context: SubgraphContext, teamId: string): void {

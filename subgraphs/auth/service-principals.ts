@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { SubgraphContext } from '../kernel/context.js';
 import { isUniqueViolation } from '../kernel/database.js';
+import type { KeyedRead } from '../kernel/remembered-reads.js';
 import { conflict, expectVersion, forbidden, invalidInput, notFound } from '../kernel/refusals.js';
 import { isSystemActor, isUsername, next, normaliseUsername, passwordProblem, PRINCIPAL_TRANSITIONS, principalState, type Grant, type Principal, type PrincipalKind, type Viewer } from './domain.js';
 import { ADMIN, isRole } from './domain-roles.js';
 import { secretMark } from './domain-tokens.js';
-import { apiKeyEvent, principalEvent } from './events.js';
+import { apiKeyEvent, principalEvent, STREAM } from './events.js';
 import { FIRST_ADMINISTRATOR, forgetInitialPassword } from './initial-password.js';
 import { generatePassword } from './passwords.js';
 import type { LoginService } from './service-logins.js';
@@ -30,16 +31,20 @@ export interface PrincipalPage {
 const CURSOR_PREFIX = 'principal:';
 
 export class PrincipalService {
-  constructor(private readonly parts: AuthParts, private readonly logins: LoginService) {}
+  private readonly byIds: KeyedRead<string, Principal>;
+
+  constructor(private readonly parts: AuthParts, private readonly logins: LoginService) {
+    this.byIds = parts.deps.remember([STREAM.principal], (ids) => parts.principals.byIds(ids));
+  }
 
   byId(context: SubgraphContext, id: string): Promise<Principal | null> {
-    return context.loader('principalById', (ids) => this.parts.principals.byIds(ids)).load(id);
+    return context.loader('principalById', this.byIds).load(id);
   }
 
   /** A principal as it is after a change in this request. @throws Refusal NotFound. */
   async reload(context: SubgraphContext, id: string): Promise<Principal> {
     context.loader('rolesOf', (ids) => this.parts.principals.roles(ids, this.parts.deps.clock())).clear(id);
-    const principal = await context.loader('principalById', (ids) => this.parts.principals.byIds(ids)).clear(id).load(id);
+    const principal = await context.loader('principalById', this.byIds).clear(id).load(id);
     if (principal === null) throw notFound('Principal', id);
     return principal;
   }

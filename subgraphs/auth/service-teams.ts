@@ -1,12 +1,17 @@
 /** Teams: members, services and contacts. */
 import type { SubgraphContext } from '../kernel/context.js';
+import type { KeyedRead } from '../kernel/remembered-reads.js';
 import { conflict, expectVersion, invalidInput, notFound } from '../kernel/refusals.js';
 import { isAddress, type Contact, type Team } from './domain-teams.js';
-import { contactEvent, teamEvent } from './events.js';
+import { contactEvent, STREAM, teamEvent } from './events.js';
 import { lockPrincipal, type AuthParts, type Keyed } from './service-parts.js';
 
 export class TeamService {
-  constructor(private readonly parts: AuthParts) {}
+  private readonly teamsOfServices: KeyedRead<string, string>;
+
+  constructor(private readonly parts: AuthParts) {
+    this.teamsOfServices = parts.deps.remember([STREAM.team], (ids) => parts.teams.teamsOfServices(ids));
+  }
 
   all(): Promise<Team[]> {
     return this.parts.teams.all();
@@ -50,7 +55,7 @@ export class TeamService {
 
   /** Team that answers for a service; null when none does. */
   teamIdOfService(context: SubgraphContext, serviceId: string): Promise<string | null> {
-    return context.loader('teamOfService', (ids) => this.parts.teams.teamsOfServices(ids)).load(serviceId);
+    return context.loader('teamOfService', this.teamsOfServices).load(serviceId);
   }
 
   async addMember(context: SubgraphContext, { teamId, principalId, idempotencyKey }: { readonly teamId: string; readonly principalId: string } & Keyed): Promise<{ teamId: string }> {

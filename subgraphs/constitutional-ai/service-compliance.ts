@@ -7,9 +7,10 @@ import type { SubgraphContext } from '../kernel/context.js';
 import type { SubgraphDeps } from '../kernel/define-subgraph.js';
 import { keysetPage, type KeysetPage } from '../kernel/keyset-page.js';
 import { invalidInput } from '../kernel/refusals.js';
+import type { KeyedRead } from '../kernel/remembered-reads.js';
 import { assess } from './assessment.js';
 import type { ActionKind, ComplianceCheck, ComplianceTrendDay, Finding } from './domain.js';
-import { complianceChecked, violationEvent } from './events.js';
+import { complianceChecked, STREAM, violationEvent } from './events.js';
 import type { ConstitutionService } from './service.js';
 import type { CheckStore, NewCheck } from './store-checks.js';
 import type { ViolationStore } from './store-violations.js';
@@ -34,8 +35,10 @@ const IDENTIFIER = /^[\x21-\x7e]{1,64}$/;
 
 export class ComplianceService {
   private readonly score: Gauge;
+  private readonly latestByServices: KeyedRead<string, ComplianceCheck>;
 
   constructor(private readonly deps: SubgraphDeps, private readonly constitution: ConstitutionService, private readonly store: CheckStore, private readonly violations: ViolationStore) {
+    this.latestByServices = deps.remember([STREAM.complianceCheck, STREAM.violation], (ids) => store.latestByServices(ids));
     this.score = new Gauge({ name: 'acgs_compliance_score', help: 'Score of the latest compliance check of a service, 0 to 1; absent until the first check.', labelNames: ['subject_service'], registers: [deps.metrics.registry] });
   }
 
@@ -78,7 +81,7 @@ export class ComplianceService {
   }
 
   latestOf(context: SubgraphContext, serviceId: string): Promise<ComplianceCheck | null> {
-    return context.loader('latestCheckOfService', (ids) => this.store.latestByServices(ids)).load(serviceId);
+    return context.loader('latestCheckOfService', this.latestByServices).load(serviceId);
   }
 
   /** @throws AcgsError BAD_USER_INPUT unless `days` is from 1 to 90. */

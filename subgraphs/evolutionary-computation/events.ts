@@ -6,7 +6,7 @@ import type { ModelAlias, ModelVersion } from './domain-models.js';
 import type { RollbackReport } from './domain-rollback.js';
 
 export const DEPLOYMENT_STREAM = 'deployment';
-const INSTANCE_STREAM = 'service-instance';
+export const INSTANCE_STREAM = 'service-instance';
 const ROLLBACK_STREAM = 'rollback';
 const MODEL_STREAM = 'model-version';
 const ALIAS_STREAM = 'model-alias';

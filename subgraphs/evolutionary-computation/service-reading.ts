@@ -2,13 +2,15 @@
 import { AcgsError } from '../../ops/runtime/errors.js';
 import { jsonReply, type HttpReply } from '../../ops/runtime/http-server.js';
 import type { SubgraphContext } from '../kernel/context.js';
+import type { KeyedRead } from '../kernel/remembered-reads.js';
 import type { StreamMessage } from '../kernel/stream-subscription.js';
 import type { Deployment, DeploymentStatus } from './domain-deployments.js';
 import type { InstanceState, ProbedInstance } from './domain-instances.js';
 import { ancestorsOf, type ModelAlias, type ModelVersion } from './domain-models.js';
 import type { RollbackReport } from './domain-rollback.js';
-import { DEPLOYMENT_STREAM } from './events.js';
+import { DEPLOYMENT_STREAM, INSTANCE_STREAM } from './events.js';
 import type { EvolutionParts } from './service-unit.js';
+import type { Target } from './store-targets.js';
 
 type Maybe<T> = T | null | undefined;
 
@@ -19,7 +21,13 @@ export interface Page<T> {
 }
 
 export class EvolutionReading {
-  constructor(private readonly parts: EvolutionParts) {}
+  private readonly targetsByServices: KeyedRead<string, Target>;
+  private readonly deploymentsByIds: KeyedRead<string, Deployment>;
+
+  constructor(private readonly parts: EvolutionParts) {
+    this.targetsByServices = parts.deps.remember([DEPLOYMENT_STREAM, INSTANCE_STREAM], (ids) => parts.targets.byServices(ids));
+    this.deploymentsByIds = parts.deps.remember([DEPLOYMENT_STREAM], (ids) => parts.deployments.byIds(ids));
+  }
 
   modelVersion(context: SubgraphContext, id: string): Promise<ModelVersion | null> {
     return load(context, 'modelById', (ids) => this.parts.models.byIds(ids), id);
@@ -80,7 +88,7 @@ export class EvolutionReading {
   }
 
   deployment(context: SubgraphContext, id: string): Promise<Deployment | null> {
-    return load(context, 'deploymentById', (ids) => this.parts.deployments.byIds(ids), id);
+    return load(context, 'deploymentById', this.deploymentsByIds, id);
   }
 
   async deployments({ serviceId, status }: { readonly serviceId?: Maybe<string>; readonly status?: Maybe<DeploymentStatus> }, first: number, after: Maybe<string>): Promise<Page<Deployment>> {
@@ -98,7 +106,7 @@ export class EvolutionReading {
   async latestOf(context: SubgraphContext, owner: 'service' | 'change' | 'incident', key: string, first: number): Promise<Deployment[]> {
     checkFirst(first);
     const ids = await load(context, `deploymentsOf:${owner}:${first}`, (keys) => this.parts.deployments.latestOf(owner, keys, first), key);
-    return this.all(context, 'deploymentById', (keys) => this.parts.deployments.byIds(keys), ids ?? []);
+    return this.all(context, 'deploymentById', this.deploymentsByIds, ids ?? []);
   }
 
   rollbackOf(context: SubgraphContext, deploymentId: string): Promise<RollbackReport | null> {
@@ -131,7 +139,7 @@ export class EvolutionReading {
   }
 
   private target(context: SubgraphContext, serviceId: string) {
-    return load(context, 'targetOf', (ids) => this.parts.targets.byServices(ids), serviceId);
+    return load(context, 'targetOf', this.targetsByServices, serviceId);
   }
 
   private async all<V>(context: SubgraphContext, name: string, batch: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>, ids: readonly string[]): Promise<V[]> {

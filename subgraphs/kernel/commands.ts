@@ -34,13 +34,13 @@ export class Commands {
 
   /**
    * @param activeHash label in force.
-   * @param onCommit told after each commit, so that the sequencer need not wait for its timer.
+   * @param onCommit told after each commit which streams have news, before the command answers.
    * @param clock current time.
    */
   constructor(
     private readonly database: Database,
     private readonly activeHash: () => string,
-    private readonly onCommit: () => void,
+    private readonly onCommit: (streams: ReadonlySet<string>) => void,
     private readonly clock: () => Date,
   ) {
     this.schema = database.schema;
@@ -101,15 +101,15 @@ export class Commands {
   }
 
   private async commit<R>(principalId: string, requestId: string, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
-    const { value, emitted } = await this.database.transact(async (tx) => {
+    const { value, streams } = await this.database.transact(async (tx) => {
       const events: DomainEvent[] = [];
       const now = this.clock();
       const constitutionalHash = this.activeHash();
       const result = await work({ tx, now, principalId, requestId, constitutionalHash, emit: (event) => { events.push(event); } });
       await appendToOutbox(tx, { schema: this.schema, principalId, requestId, constitutionalHash, occurredAt: now }, events);
-      return { value: result, emitted: events.length > 0 };
+      return { value: result, streams: new Set(events.map(({ stream }) => stream)) };
     });
-    if (emitted) this.onCommit();
+    if (streams.size > 0) this.onCommit(streams);
     return value;
   }
 }

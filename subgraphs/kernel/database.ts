@@ -28,14 +28,17 @@ export class Database {
   /** Small raw pool for the kernel's own tables (outbox, sequencer, idempotency). */
   readonly pool: pg.Pool;
   private readonly url: string;
+  private readonly logger: Logger;
+  private stopping = false;
 
   constructor(options: DatabaseOptions) {
     this.schema = options.schema;
     this.url = options.url;
+    this.logger = options.logger;
     const connection = { connectionString: options.url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, application_name: `acgs-${options.schema}` };
-    this.prisma = new PrismaClient({ adapter: new PrismaPg({ ...connection, max: options.maxConnections ?? 8 }, { onPoolError: (error) => options.logger.warn({ err: error }, 'A database connection broke') }) });
+    this.prisma = new PrismaClient({ adapter: new PrismaPg({ ...connection, max: options.maxConnections ?? 8 }, { onPoolError: (error) => this.connectionBroke(error) }) });
     this.pool = new pg.Pool({ ...connection, max: 3 });
-    this.pool.on('error', (error) => options.logger.warn({ err: error }, 'A database connection broke'));
+    this.pool.on('error', (error) => this.connectionBroke(error));
   }
 
   /** A connection of its own, for LISTEN and session locks; the caller ends it. */
@@ -81,7 +84,13 @@ export class Database {
   }
 
   async stop(): Promise<void> {
+    this.stopping = true;
     await Promise.all([this.prisma.$disconnect(), this.pool.end()]);
+  }
+
+  /** While stopping, connections end one way or another. */
+  private connectionBroke(error: Error): void {
+    if (!this.stopping) this.logger.warn({ err: error }, 'A database connection broke');
   }
 }
 

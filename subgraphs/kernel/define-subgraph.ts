@@ -12,6 +12,7 @@ import type { SubgraphContext } from './context.js';
 import type { Database } from './database.js';
 import type { EventLog } from './event-log.js';
 import type { SequencedEvent } from './outbox.js';
+import type { KeyedRead } from './remembered-reads.js';
 import type { StreamMessage } from './stream-subscription.js';
 
 /** What the kernel hands a subgraph to build its service from. */
@@ -35,6 +36,11 @@ export interface SubgraphDeps {
    * @param options.filter the field's arguments without `after`; cursors are bound to them.
    */
   subscribe<P>(options: SubscribeOptions<P>): Promise<AsyncIterableIterator<StreamMessage<P>>>;
+  /**
+   * Wraps a keyed read so that its results are kept until an event of the streams makes them stale (remembered-reads.ts).
+   * For reference data and display; never for what decides a change.
+   */
+  remember<K extends string, V>(streams: readonly string[], read: KeyedRead<K, V>): KeyedRead<K, V>;
   /** Another subgraph's events; only the role of integrity may read them. */
   follow(schema: SubgraphSchema): Promise<EventLog>;
 }

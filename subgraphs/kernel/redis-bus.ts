@@ -14,7 +14,7 @@ export class RedisBus implements EventBus {
   private readonly writer: Redis;
   private readonly followers = new Set<Stoppable>();
 
-  /** @param prefix put before every key; default `acgs:`. */
+  /** @param prefix put before every key; installations that share a server need their own; default `acgs:`. */
   constructor(private readonly url: string, private readonly logger: Logger, private readonly prefix = 'acgs:') {
     this.writer = this.connection();
   }

@@ -21,6 +21,7 @@ import type { EventBus } from './event-bus.js';
 import { EventLog } from './event-log.js';
 import { guardFields } from './field-guards.js';
 import { checkHop, graphqlHandler, type GraphqlHandlerOptions } from './graphql-handler.js';
+import { RememberedReads } from './remembered-reads.js';
 import { scalarResolvers } from './scalars.js';
 import { Sequencer } from './sequencer.js';
 import { openStreamSubscription } from './stream-subscription.js';
@@ -100,12 +101,18 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
   await events.start();
   sequencer.start();
   const cursors = new Cursors(secretKey(options.dataDirectory, SECRET.cursorOf(name)), await events.epoch());
-  const commands = new Commands(database, () => manifest.active, () => sequencer.poke(), clock);
+  const memory = new RememberedReads();
+  events.listen((news) => memory.forgetBy(news));
+  const commands = new Commands(database, () => manifest.active, (streams) => {
+    memory.forget(streams);
+    sequencer.poke();
+  }, clock);
 
   const deps: SubgraphDeps = {
     name, logger, metrics, database, commands, events, manifest, clock,
     dataDirectory: options.dataDirectory,
     environment: options.environment,
+    remember: (streams, read) => memory.remember(streams, read),
     subscribe: ({ field, stream, filter, after, matches, present }) => openStreamSubscription({ log: events, cursors, binding: { field, stream, filter }, after, matches, present }),
     follow: async (schema) => {
       const log = lifecycle.add(`event log of ${schema}`, new EventLog(database.pool, schema, options.bus, logger));

@@ -2,9 +2,11 @@
 import type { SubgraphContext } from '../kernel/context.js';
 import type { SubgraphDeps } from '../kernel/define-subgraph.js';
 import type { Stoppable } from '../../ops/runtime/lifecycle.js';
+import type { KeyedRead } from '../kernel/remembered-reads.js';
 import { CedarEngine } from './cedar-engine.js';
 import { readConfig, type PolicyGovernanceConfig } from './config.js';
 import type { Service, ServiceObjective } from './domain-services.js';
+import { STREAM } from './events.js';
 import { IncidentDesk } from './incident-desk.js';
 import { createGovernanceMetrics, type GovernanceMetrics } from './metrics.js';
 import { ReferenceData } from './reference-data.js';
@@ -26,11 +28,18 @@ export class PolicyGovernance {
   readonly metrics: GovernanceMetrics;
   private readonly registry: RegistryStore;
   private readonly config: PolicyGovernanceConfig;
+  private readonly servicesByIds: KeyedRead<string, Service>;
+  private readonly allServices: KeyedRead<string, Service[]>;
 
   constructor(readonly deps: SubgraphDeps) {
     this.config = readConfig(deps.environment);
     this.metrics = createGovernanceMetrics(deps.metrics);
     this.registry = new RegistryStore(deps.database);
+    this.servicesByIds = deps.remember([STREAM.registry], (ids) => this.registry.byIds(ids));
+    this.allServices = deps.remember([STREAM.registry], async (keys) => {
+      const services = await this.registry.services();
+      return new Map(keys.map((key) => [key, services]));
+    });
     const alerts = new AlertStore(deps.database);
     const incidents = new IncidentStore(deps.database);
     this.reference = new ReferenceData({ services: () => this.registry.services(), rules: () => alerts.rules(), escalation: () => incidents.escalationPolicies() });
@@ -50,12 +59,12 @@ export class PolicyGovernance {
     return seedInstallation(this.deps, this.registry, this.reference, this.policies);
   }
 
-  services(): Promise<Service[]> {
-    return this.registry.services();
+  async services(): Promise<Service[]> {
+    return (await this.allServices(['all'])).get('all') ?? [];
   }
 
   service(context: SubgraphContext, id: string): Promise<Service | null> {
-    return context.loader<string, Service>('serviceById', (ids) => this.registry.byIds(ids)).load(id);
+    return context.loader<string, Service>('serviceById', this.servicesByIds).load(id);
   }
 
   async objectives(context: SubgraphContext, serviceId: string): Promise<ServiceObjective[]> {

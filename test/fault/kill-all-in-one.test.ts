@@ -9,6 +9,7 @@ import { dropRoles } from '../../ops/database/provision.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { createEmptyDatabase, testServerUrl } from '../kit/database.js';
 import { loginAsAdmin } from '../kit/graph.js';
+import { redisEnvironment } from '../kit/redis.js';
 import { until } from '../kit/until.js';
 
 const ROUNDS = 3;
@@ -17,6 +18,7 @@ const DECLARE = `mutation($input: DeclareIncidentInput!, $key: String!) { declar
 
 let folder: string;
 let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
+const redis = redisEnvironment();
 const rolePrefix = `acgs_k${Math.random().toString(36).slice(2, 8)}_`;
 
 beforeAll(async () => {
@@ -24,6 +26,7 @@ beforeAll(async () => {
   database = await createEmptyDatabase();
 });
 afterAll(async () => {
+  await redis.cleanUp();
   await database.drop();
   await dropRoles({ connectionString: testServerUrl(), rolePrefix });
   await rm(folder, { recursive: true, force: true });
@@ -31,7 +34,7 @@ afterAll(async () => {
 
 async function start(): Promise<{ url: string; child: ChildProcess }> {
   const child = spawn(process.execPath, [projectPath('dist', 'ops', 'embedded', 'main.js')], {
-    env: { PATH: process.env['PATH'], DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error' },
+    env: { PATH: process.env['PATH'], ...redis.environment, DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -11,6 +11,7 @@ import { SUBGRAPH_NAMES, type SubgraphName } from '../../ops/runtime/subgraph-na
 import { createEmptyDatabase, testServerUrl } from '../kit/database.js';
 import { startDeployment, type Deployment } from '../kit/deployment.js';
 import { counter, loginAsAdmin, operation } from '../kit/graph.js';
+import { redisEnvironment } from '../kit/redis.js';
 import { until } from '../kit/until.js';
 
 interface Service360 {
@@ -48,15 +49,17 @@ describe('all in one process', () => {
   let plane: ControlPlane;
   let folder: string;
   let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
+  const redis = redisEnvironment();
   const rolePrefix = `acgs_a${Math.random().toString(36).slice(2, 8)}_`;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'acgs-plane-'));
     database = await createEmptyDatabase();
-    plane = await startControlPlane(readEmbeddedConfig({ DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error' }));
+    plane = await startControlPlane(readEmbeddedConfig({ ...redis.environment, DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error' }));
   });
   afterAll(async () => {
     await plane.stop();
+    await redis.cleanUp();
     await database.drop();
     await dropRoles({ connectionString: testServerUrl(), rolePrefix });
     await rm(folder, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import { freePort } from '../../ops/runtime/free-port.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { schemaOf, SUBGRAPH_NAMES, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
 import { createEmptyDatabase } from './database.js';
+import { redisEnvironment } from './redis.js';
 import { TEST_HASH } from './subgraph.js';
 import { until } from './until.js';
 
@@ -32,10 +33,11 @@ export interface Deployment {
   stop(): Promise<void>;
 }
 
-/** Starts all eight. @param options.redisUrl event bus; LISTEN/NOTIFY without it. */
-export async function startDeployment(options: { redisUrl?: string; environment?: Readonly<Record<string, string>> } = {}): Promise<Deployment> {
+/** Starts all eight; events travel over the Redis of REDIS_URL, or LISTEN/NOTIFY without it. */
+export async function startDeployment(options: { environment?: Readonly<Record<string, string>> } = {}): Promise<Deployment> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'acgs-deployment-'));
   const database = await createEmptyDatabase();
+  const redis = redisEnvironment();
   const rolePrefix = `acgs_d${Math.random().toString(36).slice(2, 8)}_`;
   const installation = await install({ adminUrl: database.adminUrl, dataDirectory, genesisLabel: TEST_HASH, rolePrefix, now: new Date() });
   const ports = Object.fromEntries(await Promise.all([...SUBGRAPH_NAMES, 'gateway' as const].map(async (name) => [name, await freePort()]))) as Record<ProcessName, number>;
@@ -43,7 +45,7 @@ export async function startDeployment(options: { redisUrl?: string; environment?
   const shared = {
     PATH: process.env['PATH'] ?? '', NODE_ENV: 'development', ACGS_DATA_DIR: dataDirectory, ACGS_LOG_LEVEL: 'warn',
     ACGS_SUBGRAPH_URLS: SUBGRAPH_NAMES.map((name) => `${name}=${urls[name]}`).join(','),
-    ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }), ...options.environment,
+    ...redis.environment, ...options.environment,
   };
   const children = new Map<string, ChildProcess>();
   const log: string[] = [];
@@ -72,6 +74,7 @@ export async function startDeployment(options: { redisUrl?: string; environment?
   const stop = async (): Promise<void> => {
     await Promise.all([...children.keys()].map((key) => end(key, 'SIGTERM')));
     const { dropRoles } = await import('../../ops/database/provision.js');
+    await redis.cleanUp();
     await database.drop();
     await dropRoles({ connectionString: serverOf(database.adminUrl), rolePrefix });
     await rm(dataDirectory, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 /** A Redis server of the suite's own, when Debian's or any other redis-server is on the PATH. */
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { freePort } from '../../ops/runtime/free-port.js';
@@ -36,4 +37,20 @@ export async function startRedis(): Promise<TestRedis> {
     await ended;
   };
   return { url, kill, restart: async () => { await kill(); child = await launch(); } };
+}
+
+/** Settings that put a process's events on the Redis server of REDIS_URL, under keys of its own; none without it. */
+export function redisEnvironment(): { environment: Record<string, string>; cleanUp(): Promise<void> } {
+  const url = process.env['REDIS_URL'];
+  if (url === undefined || url === '') return { environment: {}, cleanUp: () => Promise.resolve() };
+  const prefix = `acgs-test-${randomBytes(6).toString('hex')}:`;
+  return {
+    environment: { REDIS_URL: url, ACGS_REDIS_PREFIX: prefix },
+    async cleanUp() {
+      const redis = new Redis(url);
+      const keys = await redis.keys(`${prefix}*`);
+      if (keys.length > 0) await redis.unlink(...keys);
+      redis.disconnect();
+    },
+  };
 }
