@@ -35,11 +35,14 @@ export interface WebSocketEdge {
 interface Connection {
   readonly socket: ClientSocket;
   readonly streams: Set<SubscriptionStream>;
+  /** The newest stream of each operation id. */
+  readonly newest: Map<string, SubscriptionStream>;
   guarded: GuardedConnection | undefined;
 }
 
 /** What travels from `onSubscribe` to execution in `contextValue`. */
 interface Prepared {
+  readonly id: string;
   readonly request: GatewayRequest;
   readonly prepared: PreparedOperation;
   readonly variables: Readonly<Record<string, unknown>>;
@@ -69,7 +72,7 @@ export function createWebSocketEdge(deps: EdgeDeps, overrides: Partial<EdgeLimit
   const server = makeServer<Record<string, unknown> | undefined, Connection>({
     connectionInitWaitTimeout: limits.connectionInitTimeoutMs,
     onConnect: (context) => admit(context),
-    onSubscribe: (context, _id, payload) => prepareOperation(context, payload),
+    onSubscribe: (context, id, payload) => prepareOperation(context, id, payload),
     execute: ({ contextValue }) => executeOnce(contextValue as Prepared),
     subscribe: ({ contextValue }) => subscribeTo(contextValue as Prepared),
     onError: (_context, _id, _payload, errors) => errors.flatMap((error) => presentErrors(error.originalError ?? error)).map((error) => error.toJSON()),
@@ -109,7 +112,7 @@ export function createWebSocketEdge(deps: EdgeDeps, overrides: Partial<EdgeLimit
     return error.status >= 500 ? [CLOSE.tryAgainLater, error.code] : [CLOSE.forbidden, error.code];
   }
 
-  function prepareOperation(context: EdgeContext, payload: SubscribePayload): ExecutionArgs | readonly GraphQLError[] {
+  function prepareOperation(context: EdgeContext, id: string, payload: SubscribePayload): ExecutionArgs | readonly GraphQLError[] {
     const requestId = randomUUID();
     try {
       const { guarded } = context.extra;
@@ -127,7 +130,7 @@ export function createWebSocketEdge(deps: EdgeDeps, overrides: Partial<EdgeLimit
       const variables: Readonly<Record<string, unknown>> = payload.variables ?? {};
       const prepared = deps.prepare(request, { query: payload.query, operationName: payload.operationName, variables });
       const streamed = prepared.operation.operation === 'subscription' ? planSubscription(request, prepared) : undefined;
-      const contextValue: Prepared = { request, prepared, variables, connection: context.extra, streamed };
+      const contextValue: Prepared = { id, request, prepared, variables, connection: context.extra, streamed };
       return { schema: request.snapshot.apiSchema, document: prepared.document, operationName: prepared.operation.name?.value ?? null, variableValues: variables, contextValue };
     } catch (error) {
       return presentErrors(error, requestId);
@@ -143,10 +146,17 @@ export function createWebSocketEdge(deps: EdgeDeps, overrides: Partial<EdgeLimit
     }
   }
 
-  function subscribeTo({ request, prepared, variables, connection, streamed }: Prepared): SubscriptionStream | ExecutionResult {
+  function subscribeTo({ id, request, prepared, variables, connection, streamed }: Prepared): SubscriptionStream | ExecutionResult {
     try {
       if (streamed === undefined) throw new AcgsError('INTERNAL', 'The subscription was not planned.');
-      const stream = openSubscription(subscriptionContext, request, prepared, streamed, variables, connection.socket, (closed) => connection.streams.delete(closed));
+      const stream = openSubscription(subscriptionContext, request, prepared, streamed, variables, connection.socket, (closed) => {
+        connection.streams.delete(closed);
+        if (connection.newest.get(id) === closed) connection.newest.delete(id);
+      });
+      // graphql-ws knows one stream an id: where a client completed an operation that was still opening and used its id
+      // again, the earlier stream would stay behind.
+      void connection.newest.get(id)?.return();
+      connection.newest.set(id, stream);
       connection.streams.add(stream);
       return stream;
     } catch (error) {
@@ -171,7 +181,7 @@ export function createWebSocketEdge(deps: EdgeDeps, overrides: Partial<EdgeLimit
       maxBufferedBytes: limits.maxBufferedBytes, lagGraceMs: limits.lagGraceMs, keepAliveMs: limits.keepAliveMs,
       onFault: (error) => deps.logger.debug({ err: error }, 'A client connection broke'),
     });
-    const connection: Connection = { socket, streams: new Set(), guarded: undefined };
+    const connection: Connection = { socket, streams: new Set(), newest: new Map(), guarded: undefined };
     connections.add(connection);
     const closed = server.opened({
       protocol: raw.protocol,
