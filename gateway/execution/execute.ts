@@ -54,7 +54,7 @@ function contextOf({ snapshot }: GatewayRequest, { document, operation }: Prepar
 }
 
 /** The stock executor reports missing non-null data as an extension only; it is an error here, unless a refusal explains it. */
-function missingValues(completion: unknown, refusals: readonly GraphQLError[]): GraphQLError[] {
+export function missingValues(completion: unknown, refusals: readonly GraphQLError[]): GraphQLError[] {
   if (!Array.isArray(completion)) return [];
   return (completion as readonly GraphQLError[])
     .filter((error) => !refusals.some((refusal) => samePlace(refusal.path ?? [], error.path ?? [])))

@@ -5,7 +5,7 @@ import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
 import { GraphQLError, print } from 'graphql';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { EventPayload, ExecuteEvent, GatewayRequest, HashGate, PreparedOperation } from '../execution/contracts.js';
-import { presentError } from '../execution/execute.js';
+import { missingValues, presentError } from '../execution/execute.js';
 import { placeFailure } from '../execution/fetch-failures.js';
 import type { SubgraphCalls } from '../execution/transport.js';
 
@@ -97,20 +97,6 @@ function reaches(value: unknown, path: Path): boolean {
   if (head === undefined || typeof value !== 'object') return true;
   const next = (value as Record<string, unknown>)[head];
   return next === undefined || reaches(next, rest);
-}
-
-/** Missing non-null data comes from the stock executor as an extension only; it is an error here, unless a refusal explains it. */
-function missingValues(completion: unknown, refusals: readonly GraphQLError[]): GraphQLError[] {
-  if (!Array.isArray(completion)) return [];
-  return (completion as readonly GraphQLError[])
-    .filter((error) => !refusals.some((refusal) => samePath(refusal.path, error.path)))
-    .map((error) => new GraphQLError(error.message, { path: error.path ?? null, extensions: { code: 'SUBGRAPH_BAD_RESPONSE' } }));
-}
-
-/** Compares response paths without their list indexes: refusals have none. */
-function samePath(left: Path | undefined, right: Path | undefined): boolean {
-  const names = (path: Path | undefined): string => JSON.stringify((path ?? []).filter((part) => typeof part === 'string'));
-  return names(left) === names(right);
 }
 
 /** Puts the subgraph that sent the message in the place of the synthetic source. */

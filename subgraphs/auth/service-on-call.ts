@@ -32,19 +32,14 @@ export class OnCallService {
   private readonly shiftsNow: KeyedRead<string, Shift>;
 
   constructor(private readonly parts: AuthParts) {
-    // Remembered by team and second: a handoff shows within a second, a changed rotation or person at once.
+    // Remembered by team and second, computed at the moment of reading: a handoff shows within a second, a changed
+    // rotation, override or person at once.
     this.shiftsNow = parts.deps.remember([STREAM.onCall, STREAM.team, STREAM.principal], async (keys) => {
-      const asked = keys.map((key) => ({ key, teamId: key.slice(0, key.lastIndexOf('@')), second: Number(key.slice(key.lastIndexOf('@') + 1)) }));
-      const shifts = new Map<string, Shift>();
-      for (const second of new Set(asked.map((one) => one.second))) {
-        const wanted = asked.filter((one) => one.second === second);
-        const found = await this.shiftsAt(wanted.map(({ teamId }) => teamId), new Date(second * 1_000));
-        for (const { key, teamId } of wanted) {
-          const shift = found.get(teamId);
-          if (shift !== undefined) shifts.set(key, shift);
-        }
-      }
-      return shifts;
+      const shifts = await this.shiftsAt(keys.map(teamOf), parts.deps.clock());
+      return new Map(keys.flatMap((key) => {
+        const shift = shifts.get(teamOf(key));
+        return shift === undefined ? [] : [[key, shift] as const];
+      }));
     });
   }
 
@@ -221,4 +216,9 @@ export class OnCallService {
       return [id, { rotations: ofSchedule, overrides: own, unavailableSince: new Map([...unavailable].filter(([person]) => concerned.has(person))) }];
     }));
   }
+}
+
+/** Team of a key `<team>@<second>`. */
+function teamOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('@'));
 }

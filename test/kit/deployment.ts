@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dropRoles } from '../../ops/database/provision.js';
 import { install, type Installation } from '../../ops/embedded/install.js';
 import { freePort } from '../../ops/runtime/free-port.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { schemaOf, SUBGRAPH_NAMES, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
-import { createEmptyDatabase } from './database.js';
+import { createEmptyDatabase, testServerUrl } from './database.js';
 import { redisEnvironment } from './redis.js';
 import { TEST_HASH } from './subgraph.js';
 import { until } from './until.js';
@@ -73,10 +74,9 @@ export async function startDeployment(options: { environment?: Readonly<Record<s
   };
   const stop = async (): Promise<void> => {
     await Promise.all([...children.keys()].map((key) => end(key, 'SIGTERM')));
-    const { dropRoles } = await import('../../ops/database/provision.js');
     await redis.cleanUp();
     await database.drop();
-    await dropRoles({ connectionString: serverOf(database.adminUrl), rolePrefix });
+    await dropRoles({ connectionString: testServerUrl(), rolePrefix });
     await rm(dataDirectory, { recursive: true, force: true });
   };
   try {
@@ -98,11 +98,4 @@ export async function startDeployment(options: { environment?: Readonly<Record<s
     },
     output: () => log.join(''),
   };
-}
-
-/** The maintenance database of the same server. */
-function serverOf(url: string): string {
-  const server = new URL(url);
-  server.pathname = '/postgres';
-  return server.toString();
 }

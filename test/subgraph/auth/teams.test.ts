@@ -129,6 +129,21 @@ describe('on call', () => {
     expect(people(await onCall())).toEqual(['team-lead', 'database-admin']);
     expect(people(await onCall('2025-07-07T10:30:00Z'))[0]).toBe('cto');
   });
+
+  test('an override made in the middle of a second, and its end, show at once', async () => {
+    plane.advance(750);
+    try {
+      const current = '{ onCall(teamId: "platform-team") { primary { username } } }';
+      const before = await ask<{ primary: { username: string } }>(current);
+      const input = { teamId: 'platform-team', principalId: ids.get('database-admin'), startsAt: plane.now().toISOString(), endsAt: new Date(plane.now().getTime() + HOUR_MS).toISOString(), reason: 'swap' };
+      const made = await ask<{ override: { id: string } }>(OVERRIDE, { i: input });
+      expect(await ask(current)).toMatchObject({ primary: { username: 'database-admin' } });
+      await ask(REVOKE, { o: made.override.id });
+      expect(await ask(current)).toEqual(before);
+    } finally {
+      plane.advance(-750);
+    }
+  });
 });
 
 describe('teams', () => {
