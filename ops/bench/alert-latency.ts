@@ -1,6 +1,7 @@
 /** Time from posting an Alertmanager webhook to the subscriber holding the alert, joined fields included. */
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
+import { postAlert, type FiringAlert } from '../client/alertmanager-webhook.js';
 import type { PlaneProcess } from './plane-process.js';
 
 export interface AlertLatencyOptions {
@@ -36,7 +37,7 @@ export async function measureAlertLatency(plane: PlaneProcess, options: AlertLat
   for (let i = 0; i < options.count; i += 1) {
     const summary = `bench-${i}`;
     sent.set(summary, performance.now());
-    const response = await fetch(plane.webhookUrl, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${plane.webhookToken}` }, body: JSON.stringify(payload(i, summary, options.hash)) });
+    const response = await postAlert(plane.webhookUrl, plane.webhookToken, alertOf(i, summary, options.hash));
     if (!response.ok) throw new Error(`The webhook answered ${response.status}: ${await response.text()}`);
     await new Promise((resolve) => setTimeout(resolve, 1_000 / options.perSecond));
   }
@@ -48,8 +49,10 @@ export async function measureAlertLatency(plane: PlaneProcess, options: AlertLat
   return times;
 }
 
-function payload(i: number, summary: string, hash: string): unknown {
-  const labels = { alertname: 'HighLatency', severity: 'info', service: 'auth', bench: String(i), constitutional_hash: hash };
-  const alert = { status: 'firing', labels, annotations: { summary, description: summary }, startsAt: new Date().toISOString(), endsAt: '0001-01-01T00:00:00Z', generatorURL: 'http://127.0.0.1:9091/graph', fingerprint: i.toString(16).padStart(16, '0') };
-  return { version: '4', groupKey: `{}:{alertname="HighLatency", bench="${i}"}`, truncatedAlerts: 0, status: 'firing', receiver: 'acgs', groupLabels: { alertname: 'HighLatency' }, commonLabels: labels, commonAnnotations: {}, externalURL: 'http://127.0.0.1:9093', alerts: [alert] };
+function alertOf(i: number, summary: string, hash: string): FiringAlert {
+  return {
+    labels: { alertname: 'HighLatency', severity: 'info', service: 'auth', bench: String(i), constitutional_hash: hash }, annotations: { summary, description: summary },
+    fingerprint: i.toString(16).padStart(16, '0'), startsAt: new Date().toISOString(),
+    groupKey: `{}:{alertname="HighLatency", bench="${i}"}`, groupLabels: { alertname: 'HighLatency' },
+  };
 }

@@ -1,5 +1,6 @@
 /** Makes one real alert: Prometheus and Alertmanager watching a dead instance, or a recorded payload where they are missing. */
 import { join } from 'node:path';
+import { postAlert } from '../client/alertmanager-webhook.js';
 import { SECRET } from '../runtime/secret-files.js';
 import type { Stoppable } from '../runtime/lifecycle.js';
 import { findMonitoring, startMonitoring } from './monitoring.js';
@@ -49,14 +50,9 @@ export async function openAlertSource(options: AlertSourceOptions): Promise<Aler
 async function postRecorded({ webhookUrl, webhookToken, service, watched, constitutionalHash }: AlertSourceOptions): Promise<void> {
   const labels = { alertname: 'ServiceDown', severity: 'critical', service, instance: watched, job: 'acgs', constitutional_hash: constitutionalHash };
   const annotations = { summary: `${service} does not answer`, description: `The instance ${watched} of ${service} has not been scraped.` };
-  const response = await fetch(webhookUrl, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${webhookToken}` },
-    body: JSON.stringify({
-      version: '4', groupKey: `{}:{alertname="ServiceDown", service="${service}"}`, truncatedAlerts: 0, status: 'firing', receiver: 'acgs',
-      groupLabels: { alertname: 'ServiceDown', service }, commonLabels: labels, commonAnnotations: annotations, externalURL: 'http://127.0.0.1:9093',
-      alerts: [{ status: 'firing', labels, annotations, startsAt: new Date().toISOString(), endsAt: '0001-01-01T00:00:00Z', generatorURL: 'http://127.0.0.1:9091/graph', fingerprint: '5ef77f1f8a3ecf8d' }],
-    }),
+  const response = await postAlert(webhookUrl, webhookToken, {
+    labels, annotations, fingerprint: '5ef77f1f8a3ecf8d', startsAt: new Date().toISOString(),
+    groupKey: `{}:{alertname="ServiceDown", service="${service}"}`, groupLabels: { alertname: 'ServiceDown', service },
   });
   if (!response.ok) throw new Error(`The webhook answered ${response.status}: ${await response.text()}`);
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import WebSocket from 'ws';
+import { postAlert, type FiringAlert } from '../../ops/client/alertmanager-webhook.js';
 import { subscribeWithResume } from '../../ops/client/subscription-client.js';
 import type { GraphClient } from '../../ops/client/graph-client.js';
 import { startDeployment, type Deployment } from '../kit/deployment.js';
@@ -23,13 +24,11 @@ afterAll(async () => { await deployment.stop(); }, 60_000);
 
 /** Posts one firing alert as Alertmanager does, again and again until it is acknowledged. */
 async function raise(n: number, token: string): Promise<void> {
-  const labels = { alertname: 'HighLatency', severity: 'info', service: 'auth', n: String(n), constitutional_hash: TEST_HASH };
-  const body = JSON.stringify({
-    version: '4', groupKey: `{}:{n="${n}"}`, truncatedAlerts: 0, status: 'firing', receiver: 'acgs', groupLabels: {}, commonLabels: labels, commonAnnotations: {}, externalURL: 'http://127.0.0.1:9093',
-    alerts: [{ status: 'firing', labels, annotations: { summary: `alert-${n}` }, startsAt: '2025-07-07T10:00:00Z', endsAt: '0001-01-01T00:00:00Z', generatorURL: 'http://127.0.0.1:9091', fingerprint: n.toString(16).padStart(16, '0') }],
-  });
-  await until(async () => fetch(`${deployment.urls['policy-governance']}/webhooks/alertmanager`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body })
-    .then((response) => (response.ok ? true : undefined), () => undefined), 20_000);
+  const alert: FiringAlert = {
+    labels: { alertname: 'HighLatency', severity: 'info', service: 'auth', n: String(n), constitutional_hash: TEST_HASH }, annotations: { summary: `alert-${n}` },
+    fingerprint: n.toString(16).padStart(16, '0'), startsAt: '2025-07-07T10:00:00Z', groupKey: `{}:{n="${n}"}`,
+  };
+  await until(async () => postAlert(`${deployment.urls['policy-governance']}/webhooks/alertmanager`, token, alert).then((response) => (response.ok ? true : undefined), () => undefined), 20_000);
 }
 
 test('every alert arrives exactly once and in order', async () => {
