@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, setting, type RunMode } from '../ops/runtime/config.js';
 import { projectPath } from '../ops/runtime/package-root.js';
 import { isSubgraphName, SUBGRAPHS } from '../ops/runtime/subgraph-names.js';
+import type { SafelistMode } from './enforcement/safelist.js';
+import type { EntityCacheConfig } from './execution/cache/entity-cache.js';
 
 /** What one operation may ask for. */
 export interface OperationLimits {
@@ -15,6 +17,14 @@ export interface OperationLimits {
   readonly maxTokens: number;
   /** Estimated cost; default 5,000. See `enforcement/limits.ts` for how it is counted. */
   readonly maxCost: number;
+}
+
+/** How operations are planned. */
+export interface PlanningConfig {
+  /** Worker threads that plan; default 1. Each holds its own copy of the planner. */
+  readonly threads: number;
+  /** Longest time one operation may take to plan, milliseconds; default 5,000. */
+  readonly timeLimitMs: number;
 }
 
 export interface GatewayConfig {
@@ -29,6 +39,7 @@ export interface GatewayConfig {
   readonly subgraphUrls: Readonly<Record<string, string>>;
   readonly supergraphFile: string;
   readonly limits: OperationLimits;
+  readonly planning: PlanningConfig;
   /** Largest request body in bytes. */
   readonly bodyLimit: number;
   /** Time a request may take, milliseconds. */
@@ -39,6 +50,14 @@ export interface GatewayConfig {
   readonly revocationMaxAgeMs: number;
   readonly introspection: boolean;
   readonly landingPage: boolean;
+  /** Whether documents that do not ship with the graph run; default `off`, which lets them. */
+  readonly safelist: SafelistMode;
+  /** Folder of the shipped documents. */
+  readonly operationsDirectory: string;
+  /** Origins whose pages may read answers; default none. */
+  readonly corsOrigins: readonly string[];
+  /** How answers are kept; undefined to keep none, which is the default. */
+  readonly entityCache?: EntityCacheConfig | undefined;
   /** Also export Node's process metrics; false where the gateway shares a process. */
   readonly processMetrics: boolean;
 }
@@ -58,10 +77,19 @@ const SETTINGS = {
   maxAliases: setting('ACGS_MAX_ALIASES', envType.integer(0, 10_000).default(30), '30'),
   maxTokens: setting('ACGS_MAX_TOKENS', envType.integer(10, 100_000).default(2_000), '2000'),
   maxCost: setting('ACGS_MAX_COST', envType.integer(1, 1_000_000).default(5_000), '5000'),
+  planningThreads: setting('ACGS_PLANNING_THREADS', envType.integer(1, 16).default(1), '1'),
+  planTimeLimitMs: setting('ACGS_PLAN_TIME_LIMIT_MS', envType.integer(100, 60_000).default(5_000), '5000'),
   deadlineMs: setting('ACGS_REQUEST_DEADLINE_MS', envType.integer(100, 120_000).default(10_000), '10000'),
   feedIntervalMs: setting('ACGS_FEED_INTERVAL_MS', envType.integer(10, 10_000).default(250), '250'),
   revocationMaxAgeMs: setting('ACGS_REVOCATION_MAX_AGE_MS', envType.integer(100, 60_000).default(1_000), '1000'),
   introspection: setting('ACGS_INTROSPECTION', envType.boolean().optional(), 'true'),
+  safelist: setting<SafelistMode>('ACGS_SAFELIST', z.enum(['off', 'warn', 'enforce']).default('off'), 'enforce'),
+  operationsDirectory: setting('ACGS_OPERATIONS_DIR', z.string().min(1).optional(), 'schema/operations'),
+  corsOrigins: setting('ACGS_CORS_ORIGINS', z.string().default('').transform((text) => text.split(',').map((origin) => origin.trim()).filter((origin) => origin !== '')).refine((origins) => origins.every(isOrigin), { message: 'must be origins like https://host or https://host:port, separated by commas' }), 'https://console.example.com'),
+  entityCache: setting('ACGS_ENTITY_CACHE', z.enum(['on', 'off']).default('off'), 'on'),
+  entityCacheBytes: setting('ACGS_ENTITY_CACHE_BYTES', envType.integer(1024 * 1024, 16 * 1024 * 1024 * 1024).default(64 * 1024 * 1024), '67108864'),
+  redisUrl: setting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
+  redisPrefix: setting('ACGS_REDIS_PREFIX', envType.text().default('acgs:'), 'acgs-staging:'),
 } as const;
 
 /**
@@ -78,9 +106,14 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     subgraphUrls: values.subgraphUrls,
     supergraphFile: values.supergraphFile ?? projectPath('schema', 'supergraph.graphql'),
     limits: { maxDepth: values.maxDepth, maxAliases: values.maxAliases, maxTokens: values.maxTokens, maxCost: values.maxCost },
+    planning: { threads: values.planningThreads, timeLimitMs: values.planTimeLimitMs },
     bodyLimit: values.bodyLimit, deadlineMs: values.deadlineMs, feedIntervalMs: values.feedIntervalMs, revocationMaxAgeMs: values.revocationMaxAgeMs,
     introspection: values.introspection ?? development,
     landingPage: development,
+    safelist: values.safelist,
+    operationsDirectory: values.operationsDirectory ?? projectPath('schema', 'operations'),
+    corsOrigins: values.corsOrigins,
+    entityCache: values.entityCache === 'off' ? undefined : { maxBytes: values.entityCacheBytes, redisUrl: values.redisUrl, redisPrefix: values.redisPrefix },
     processMetrics: true,
   };
 }
@@ -97,6 +130,11 @@ export function readComposeConfig(env: Readonly<Record<string, string | undefine
 /** URLs of the subgraphs when nothing is configured. */
 export function defaultSubgraphUrls(): Record<string, string> {
   return Object.fromEntries(SUBGRAPHS.map(({ name, port }) => [name, `http://127.0.0.1:${port}`]));
+}
+
+/** True for an origin exactly as browsers send it. */
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
 }
 
 /** Reads `name=url,name=url` or a JSON object; subgraphs left out keep their default. Returns the mistake as text. */

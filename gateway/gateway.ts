@@ -1,6 +1,5 @@
 /** Composition root of the gateway: puts the parts together, starts them in order, stops them in reverse. */
 import './telemetry-config.js';
-import { readFileSync } from 'node:fs';
 import { AcgsError } from '../ops/runtime/errors.js';
 import { deriveHopKey } from '../ops/runtime/hop-token.js';
 import { startHttpServer, type Readiness } from '../ops/runtime/http-server.js';
@@ -11,23 +10,30 @@ import { SECRET, secretKey } from '../ops/runtime/secret-files.js';
 import type { GatewayConfig } from './config.js';
 import { followConstitution } from './enforcement/constitution-authority.js';
 import { createHashGate } from './enforcement/constitutional-gate.js';
+import { createCostMetrics } from './enforcement/cost-metrics.js';
 import { createAuthenticator } from './enforcement/principal.js';
 import { Revocations } from './enforcement/revocations.js';
 import { ViolationReporter } from './enforcement/violation-reporter.js';
-import { ConnectionPools } from './execution/connection-pools.js';
+import { ConnectionPools } from './execution/upstream/connection-pools.js';
 import type { SupergraphSnapshot, TargetView } from './execution/contracts.js';
+import { createEntityCache } from './execution/cache/entity-cache.js';
 import { createExecute } from './execution/execute.js';
-import { createInternalCalls } from './execution/internal-calls.js';
-import { createPrepare } from './execution/prepare.js';
-import { Targets } from './execution/targets.js';
-import { createSubgraphCalls } from './execution/transport.js';
-import { createGraphqlEndpoint } from './http/graphql-endpoint.js';
-import { createGraphqlServer, type HttpContext } from './http/graphql-server.js';
+import { createInternalCalls } from './execution/upstream/internal-calls.js';
+import { createPreparation } from './execution/preparation/prepare.js';
+import { Targets } from './execution/upstream/targets.js';
+import { createSubgraphCalls } from './execution/upstream/transport.js';
+import { behindSafelist, createSafelist, readOperations } from './enforcement/safelist.js';
+import { SECURITY_HEADERS } from './http/answer-writer.js';
+import type { HttpContext } from './http/graphql-server.js';
+import { createHttpEdge, type HttpEdgeOptions } from './http/http-edge.js';
 import { createLandingPage } from './http/landing-page.js';
 import { SubgraphHealth } from './observability/subgraph-health.js';
 import { createEventExecutor } from './subscriptions/event-execution.js';
+import { createStreamSource } from './subscriptions/stream-source.js';
+import { createSubscriptions } from './subscriptions/subscriptions.js';
+import { createHopProtocol } from './subscriptions/upstream-protocol.js';
 import { createWebSocketEdge } from './subscriptions/websocket-edge.js';
-import { SupergraphStore } from './supergraph/load.js';
+import { createLiveSupergraph } from './supergraph/live-supergraph.js';
 
 /** What a test or an all-in-one process replaces. */
 export interface GatewayOverrides {
@@ -39,16 +45,21 @@ export interface GatewayOverrides {
   readonly reprobeMs?: number;
   readonly healthIntervalMs?: number;
   readonly manifestIntervalMs?: number;
+  readonly supergraphFileIntervalMs?: number;
+  readonly http?: HttpEdgeOptions;
 }
 
 export interface RunningGateway extends Stoppable {
   readonly url: string;
   readonly port: number;
   readonly metrics: ServiceMetrics;
-  /** Replaces the supergraph. @throws CompositionError when gate 1 refuses it; the old one stays. */
-  swap(supergraphSdl: string): void;
+  /**
+   * Replaces the supergraph once it is checked, built and warmed; requests in flight keep theirs.
+   * @throws CompositionError when it is refused, AcgsError PLANNING_UNAVAILABLE when it could not be loaded; the old one stays.
+   */
+  swap(supergraphSdl: string): Promise<void>;
   snapshot(): SupergraphSnapshot;
-  /** Stops the gateway on SIGTERM and SIGINT. */
+  /** Stops the gateway on SIGTERM and SIGINT, and reads the supergraph file again on SIGHUP. */
   stopOnSignals(): void;
 }
 
@@ -73,7 +84,8 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   lifecycle.add('constitution', { stop: async () => authority.stop() });
   metrics.checked('boot', true);
 
-  const hopKey = hopKeys(overrides.hopMasterKey ?? secretKey(config.dataDirectory, SECRET.hopMaster));
+  const hopMasterKey = overrides.hopMasterKey ?? secretKey(config.dataDirectory, SECRET.hopMaster);
+  const hopKey = hopKeys(hopMasterKey);
   const pools = lifecycle.add('connection pools', new ConnectionPools());
   const call = createInternalCalls({ pools, targets: (): TargetView => targets, hopKey, activeHash: authority.active, isAccepted: authority.isAccepted });
   const targets: Targets = new Targets({ configured: config.subgraphUrls, pools, call, isAccepted: authority.isAccepted, logger, intervalMs: config.feedIntervalMs, ...(overrides.reprobeMs === undefined ? {} : { reprobeMs: overrides.reprobeMs }) });
@@ -87,32 +99,36 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   const authenticate = createAuthenticator({ call, revocations, metrics });
 
   const callsFor = createSubgraphCalls({ pools, targets, hopKey, gate, manifestVerified: authority.verified, metrics, onViolation: (violation) => reporter.report(violation), defaultTimeoutMs: config.deadlineMs });
-  const execute = createExecute({ gate, callsFor, logger, metrics });
+  const cache = config.entityCache === undefined ? undefined : lifecycle.add('entity cache', createEntityCache({ config: config.entityCache, call, gate, metrics, logger, hopMasterKey }));
+  const costs = createCostMetrics(metrics.registry);
+  const execute = costs.measuring(createExecute({ gate, callsFor, logger, metrics, cache }));
   const executeEvent = createEventExecutor({ logger, gate, callsFor });
-  const prepare = createPrepare({ limits: config.limits, introspection: config.introspection, gate, revocations, revocationMaxAgeMs: config.revocationMaxAgeMs, metrics });
-  const store = new SupergraphStore({
-    supergraphSdl: overrides.supergraphSdl ?? readFileSync(config.supergraphFile, 'utf8'),
-    accepted: authority.accepted, logger,
-    buildService: ({ name }) => ({ process: () => Promise.reject(new Error(`${name} is called by the gateway's own executor only.`)) }),
+  const preparation = createPreparation({ limits: config.limits, introspection: config.introspection, gate, revocations, revocationMaxAgeMs: config.revocationMaxAgeMs, metrics });
+  const prepare = costs.countingRefusals(preparation.prepare);
+  const supergraph = lifecycle.add('supergraph', createLiveSupergraph({
+    file: config.supergraphFile, supergraphSdl: overrides.supergraphSdl, fileIntervalMs: overrides.supergraphFileIntervalMs, planning: config.planning,
+    accepted: authority.accepted, activeHash: authority.active, registry: metrics.registry, report: (violation) => reporter.report(violation), warmUp: preparation.warmUp, logger,
     executor: async (requestContext) => {
-      const { request, prepared } = (requestContext.context as HttpContext).exchange;
-      if (request === undefined || prepared === undefined) throw new AcgsError('INTERNAL', 'An operation reached execution without preparation.');
-      return execute(request, prepared, requestContext.request.variables ?? {});
+      const { exchange } = requestContext.context as HttpContext;
+      if (exchange.request === undefined || exchange.prepared === undefined) throw new AcgsError('INTERNAL', 'An operation reached execution without preparation.');
+      exchange.answer = await execute(exchange.request, exchange.prepared, requestContext.request.variables ?? {});
+      // The edge sends the answer's own text.
+      return { data: null };
     },
-  });
-  const apollo = createGraphqlServer({ store, prepare, maxTokens: config.limits.maxTokens, logger });
-  await apollo.start();
-  lifecycle.add('graphql server', apollo);
+  }));
+  const { store } = supergraph;
+  const safelist = createSafelist({ mode: config.safelist, documents: readOperations(config.operationsDirectory), logger, maxTokens: config.limits.maxTokens });
+  const subscriptions = lifecycle.add('subscriptions', createSubscriptions({
+    logger, registry: metrics.registry, gate, revocation: revocations, targets, snapshot: () => store.current(), onSwap: (listener) => store.onSwap(listener), authenticate, prepare: behindSafelist(prepare, safelist), execute, executeEvent,
+    upstream: createHopProtocol({ gate, hopKey, onHashChecked: (passed) => metrics.checked('hop', passed) }),
+  }));
+  const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, store, safelist, manifestVerified: authority.verified, metrics, logger, source: createStreamSource(subscriptions) }, overrides.http));
 
   targets.start();
   revocations.start();
   const health = lifecycle.add('subgraph health', new SubgraphHealth({ services: () => targets.services(), instance: (service) => targets.instance(service), probe: (instance) => targets.probe(instance), ...(overrides.healthIntervalMs === undefined ? {} : { intervalMs: overrides.healthIntervalMs }) }));
   health.start();
-  const edge = createWebSocketEdge({
-    logger, registry: metrics.registry, gate, revocation: revocations, targets, snapshot: () => store.current(), authenticate, prepare, execute, executeEvent, hopKey,
-    onHopHashChecked: (passed) => metrics.checked('hop', passed),
-  });
-  const endpoint = createGraphqlEndpoint({ server: apollo, authenticate, gate, manifestVerified: authority.verified, deadlineMs: config.deadlineMs, metrics, logger });
+  const edge = createWebSocketEdge(subscriptions);
   const readiness = (): Readiness => {
     const subgraphs = health.report();
     const degraded = Object.entries(subgraphs).flatMap(([name, { status }]) => (status === 'ready' ? [] : [name]));
@@ -123,18 +139,23 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   };
   const server = await startHttpServer({
     name: 'gateway', host: config.host, port: config.port, logger, registry: metrics.registry, bodyLimit: config.bodyLimit, readiness,
-    routes: { 'POST /graphql': endpoint, 'GET /graphql': endpoint, ...(config.landingPage ? { 'GET /': createLandingPage(() => server.url, authority.active) } : {}) },
+    headers: SECURITY_HEADERS, rawRoutes: { '/graphql': http.handler },
+    routes: config.landingPage ? { 'GET /': createLandingPage(() => server.url, authority.active) } : {},
     upgrades: { '/graphql': (request, socket, head) => edge.upgrade(request, socket, head) },
   });
   lifecycle.add('server', server);
   // Registered last and so stopped first: clients are told to resume elsewhere while everything still works.
+  lifecycle.add('http streams', http.streams);
   lifecycle.add('websocket edge', edge);
   logger.info({ url: server.url, constitutionalHash: authority.active(), supergraph: store.current().id }, 'Listening');
   return {
     url: server.url, port: server.port, metrics,
-    swap: (supergraphSdl) => store.swap(supergraphSdl),
+    swap: (supergraphSdl) => supergraph.swap(supergraphSdl),
     snapshot: () => store.current(),
-    stopOnSignals: () => lifecycle.stopOnSignals(),
+    stopOnSignals() {
+      lifecycle.stopOnSignals();
+      process.on('SIGHUP', () => { supergraph.reload().catch((error: unknown) => logger.error({ err: error }, 'The supergraph file was not taken')); });
+    },
     stop: () => lifecycle.stop(),
   };
 }

@@ -1,9 +1,8 @@
 /** Reads an operation once for everything that does not depend on who asks: critical fields, demanded grants, depth, size. */
-import {
-  getNamedType, isCompositeType, isInterfaceType, isObjectType, Kind,
-  type DocumentNode, type FieldNode, type FragmentDefinitionNode, type GraphQLCompositeType, type GraphQLField, type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode,
-} from 'graphql';
+import { Kind, type DocumentNode, type FieldNode, type FragmentDefinitionNode, type GraphQLCompositeType, type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
 import type { DirectiveIndex } from '../supergraph/directive-index.js';
+import { allowedIntrospectionWork, introspectionWork } from './introspection-work.js';
+import { compositeType, resultType } from './schema-lookup.js';
 
 /** What an operation is, fragments included once each, whatever @skip and @include say. */
 export interface DocumentAnalysis {
@@ -21,6 +20,8 @@ export interface DocumentAnalysis {
   readonly expandedSelections: number;
   /** True when `__schema` or `__type` is selected. */
   readonly introspects: boolean;
+  /** How much of the schema it reads, as a share of what is allowed: above 1 is too much; 0 when it does not introspect. */
+  readonly introspectionShare: number;
 }
 
 interface Shape {
@@ -97,30 +98,9 @@ export function analyseDocument(schema: GraphQLSchema, directives: DirectiveInde
   const shape = readSet(operation.selectionSet, root, false);
   return {
     operation, fragments, aliases, introspects,
+    introspectionShare: introspects ? introspectionWork(schema, { operation, fragments }) / allowedIntrospectionWork(schema) : 0,
     criticalFields: [...critical],
     requirements: [...requirements].sort((left, right) => left - right),
     depth: shape.depth, introspectionDepth: shape.introspectionDepth, expandedSelections: shape.selections,
   };
-}
-
-/** The composite type of that name, if the schema has one. */
-export function compositeType(schema: GraphQLSchema, name: string): GraphQLCompositeType | undefined {
-  const type = schema.getType(name);
-  return isCompositeType(type) ? type : undefined;
-}
-
-/** Definition of a field on a type; undefined for `__typename` and for what the schema does not have. */
-export function fieldOf(parent: GraphQLCompositeType | undefined, name: string): GraphQLField<unknown, unknown> | undefined {
-  if (!isObjectType(parent) && !isInterfaceType(parent)) return undefined;
-  const fields = parent.getFields();
-  return Object.hasOwn(fields, name) ? fields[name] : undefined;
-}
-
-/** Composite type a field leads to; introspection types included. */
-export function resultType(schema: GraphQLSchema, parent: GraphQLCompositeType | undefined, name: string): GraphQLCompositeType | undefined {
-  if (name === '__schema') return compositeType(schema, '__Schema');
-  if (name === '__type') return compositeType(schema, '__Type');
-  const field = fieldOf(parent, name);
-  const type = field === undefined ? undefined : getNamedType(field.type);
-  return isCompositeType(type) ? type : undefined;
 }

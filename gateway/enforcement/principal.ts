@@ -5,7 +5,7 @@ import { sha256 } from '../../ops/runtime/canonical-json.js';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
 import type { Authenticate, Credentials, HeadersLike, RevocationView } from '../execution/contracts.js';
-import type { CallSubgraph } from '../execution/internal-calls.js';
+import type { CallSubgraph } from '../execution/upstream/internal-calls.js';
 import { createTokenVerifier } from './token-verifier.js';
 
 const exchanged = z.object({

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { Credentials, RevocationView } from '../execution/contracts.js';
-import type { CallSubgraph } from '../execution/internal-calls.js';
+import type { CallSubgraph } from '../execution/upstream/internal-calls.js';
 
 const feedAnswer = z.object({
   epoch: z.number().int().min(0),

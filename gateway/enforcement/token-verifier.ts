@@ -2,7 +2,7 @@
 import { createLocalJWKSet, decodeProtectedHeader, errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import { z } from 'zod';
 import { AcgsError } from '../../ops/runtime/errors.js';
-import type { CallSubgraph } from '../execution/internal-calls.js';
+import type { CallSubgraph } from '../execution/upstream/internal-calls.js';
 
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })).min(1) });
 

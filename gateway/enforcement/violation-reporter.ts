@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { Logger } from '../../ops/runtime/logger.js';
-import type { CallSubgraph } from '../execution/internal-calls.js';
+import type { CallSubgraph } from '../execution/upstream/internal-calls.js';
 
 export interface Violation {
   readonly kind: 'REQUEST_HASH_MISMATCH' | 'INSTANCE_HASH_MISMATCH';

@@ -1,25 +1,43 @@
 /** What the parts of the gateway hand each other: the pinned schema, the request, the prepared operation, the result. */
-import type { QueryPlan, QueryPlanner } from '@apollo/query-planner';
-import type { Schema, Supergraph } from '@apollo/federation-internals';
+import type { QueryPlan } from '@apollo/query-planner';
 import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import type { PrincipalClaims } from '../../ops/runtime/hop-token.js';
 import type { DirectiveIndex } from '../supergraph/directive-index.js';
+
+/** A subgraph as the supergraph names it. */
+export interface SupergraphService {
+  readonly name: string;
+  /** URL written into the supergraph; the gateway routes by its own table. */
+  readonly url: string;
+}
+
+/** `warm-up` waits until no request's plan does. */
+export type PlanningUrgency = 'request' | 'warm-up';
+
+/**
+ * Plans one operation of a document that is valid against `apiSchema`, off the event loop.
+ * @param operationName which operation of the document; undefined when it has one only.
+ * @param urgency default `request`.
+ * @throws AcgsError QUERY_TOO_COSTLY when planning it takes too long, GRAPHQL_VALIDATION_FAILED when a name in it keeps it from
+ * being planned, PLANNING_UNAVAILABLE when it cannot be planned now; Error when the planner fails.
+ */
+export type PlanOperation = (document: DocumentNode, operationName: string | undefined, urgency?: PlanningUrgency) => Promise<QueryPlan>;
 
 /** One loaded supergraph; a request keeps the one it started with, whatever is swapped in meanwhile. */
 export interface SupergraphSnapshot {
   /** SHA-256 of the supergraph text, hexadecimal. */
   readonly id: string;
   readonly sdl: string;
-  readonly supergraph: Supergraph;
-  /** The supergraph as graphql-js sees it; the executor resolves type conditions of representations with it. */
+  /** In the order of the supergraph. */
+  readonly services: readonly SupergraphService[];
+  /** The supergraph as graphql-js sees it, without applied directives; type conditions of representations are resolved with it. */
   readonly supergraphSchema: GraphQLSchema;
   /** What clients see. */
   readonly apiSchema: GraphQLSchema;
-  /** The same, as the planner sees it. */
-  readonly federationApiSchema: Schema;
-  readonly planner: QueryPlanner;
   /** What the directives of the supergraph demand, by type and field. */
   readonly directives: DirectiveIndex;
+  /** Works as long as this is one of the last few snapshots; see `PLANNABLE_SNAPSHOTS`. */
+  readonly plan: PlanOperation;
 }
 
 /** Header values by lower-case name. WebSocket connection parameters are put into the same form. */
@@ -55,6 +73,12 @@ export interface GatewayRequest {
   /** Milliseconds since the epoch; null for none. */
   readonly deadline: number | null;
   readonly snapshot: SupergraphSnapshot;
+  /** W3C Trace Context to send to subgraphs; undefined where a request does not come over HTTP. */
+  readonly traceparent?: string;
+  /** True when the client wants nothing from the gateway's cache of answers. */
+  readonly pastCaches?: boolean;
+  /** The caller's `tracestate`, unchanged. */
+  readonly tracestate?: string;
 }
 
 /** What a client sent: text or a parsed document, with the operation's name and the variables. */
@@ -74,6 +98,8 @@ export interface PreparedOperation {
   readonly operation: OperationDefinitionNode;
   /** Plan of the filtered document; refused fields are in no fetch. Undefined when nothing is left to fetch. */
   readonly plan: QueryPlan | undefined;
+  /** What of the document the principal may see; undefined permits everything. */
+  readonly permissions?: Permissions | undefined;
   /** One UNAUTHORIZED_FIELD_OR_TYPE error for each refused selection, with its response path where it is static. */
   readonly refusals: readonly GraphQLError[];
   /** Coordinates (`Type.field`) of the CRITICAL fields the operation selects. */
@@ -109,17 +135,71 @@ export interface EventPayload {
  */
 export type Authenticate = (headers: HeadersLike) => Promise<Credentials>;
 
-/** Parses, validates, limits, authorises and plans. @throws AcgsError or GraphQLError with a registered code. */
-export type Prepare = (request: GatewayRequest, source: OperationSource) => PreparedOperation;
+/**
+ * Parses, validates, limits, authorises and plans; at once when everything is cached, later when a plan must be made.
+ * @throws AcgsError or GraphQLError with a registered code, at once or as a rejection.
+ */
+export type Prepare = (request: GatewayRequest, source: OperationSource) => PreparedOperation | Promise<PreparedOperation>;
+
+/** One request of the executor to a subgraph. */
+export interface SubgraphCall {
+  readonly service: string;
+  /** The JSON body, `{"query":…,"variables":…}`. */
+  readonly body: string;
+  readonly kind: 'query' | 'mutation';
+  /** The operation's text as it is in the body: names the idempotency keys of a mutation whose outcome is unknown. */
+  readonly operation: string;
+  /** Variables the client gave for it, without representations. */
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** A subgraph's answer, read and believed (gate 4). */
+export interface SubgraphAnswer {
+  readonly data: Record<string, unknown> | null | undefined;
+  /** Empty when there are none. */
+  readonly errors: readonly GraphQLFormattedError[];
+  /** True when the body had no backslash, so that none of its texts needs an escape in JSON. */
+  readonly escapeFree: boolean;
+  /** True when every text of the body is ASCII: its bytes are, and it has no escape that stands for another character. */
+  readonly ascii: boolean;
+  /** Number of the last event the subgraph had taken in before it began; undefined when it did not say. */
+  readonly position?: number | undefined;
+}
+
+/** The way from one request to the subgraphs. */
+export interface SubgraphCalls {
+  /** Calls a subgraph. @throws AcgsError SUBGRAPH_UNAVAILABLE, SUBGRAPH_TIMEOUT, SUBGRAPH_BAD_RESPONSE, CONSTITUTIONAL_VIOLATION or INDETERMINATE. */
+  call(call: SubgraphCall): Promise<SubgraphAnswer>;
+  /** True when every call so far was answered under an accepted hash and the manifest verifies. */
+  verified(): boolean;
+}
+
+/** What of a document a principal may see; both must hold for a field inside a fragment. */
+export interface Permissions {
+  /** False refuses everything inside a fragment on that type. */
+  mayEnter(typeName: string): boolean;
+  maySelect(typeName: string, fieldName: string): boolean;
+}
+
+/** A response ready to be sent. */
+export interface GatewayAnswer {
+  /** The whole response as JSON: data, errors, extensions. */
+  readonly text: string;
+  /** True when `text` holds ASCII characters only, so that latin1 encodes it exactly. */
+  readonly ascii: boolean;
+  /** The errors of `text`, in its order. */
+  readonly errors: readonly GraphQLError[];
+  readonly stamp: ConstitutionalStamp;
+}
 
 /** Runs a prepared query or mutation. Never rejects for faults of subgraphs; they become errors of the result. */
-export type Execute = (request: GatewayRequest, prepared: PreparedOperation, variables: Readonly<Record<string, unknown>>) => Promise<GatewayResult>;
+export type Execute = (request: GatewayRequest, prepared: PreparedOperation, variables: Readonly<Record<string, unknown>>) => Promise<GatewayAnswer>;
 
 /**
  * Runs a prepared subscription for one event: the event stands in for the plan's primary fetch, the rest is fetched.
  * @throws Error when the plan is not one of a subscription.
  */
-export type ExecuteEvent = (request: GatewayRequest, prepared: PreparedOperation, variables: Readonly<Record<string, unknown>>, event: EventPayload) => Promise<GatewayResult>;
+export type ExecuteEvent = (request: GatewayRequest, prepared: PreparedOperation, variables: Readonly<Record<string, unknown>>, event: EventPayload) => Promise<GatewayAnswer>;
 
 /** Which credentials were revoked, as far as this process knows. */
 export interface RevocationView {
@@ -157,9 +237,10 @@ export interface SubgraphInstance {
 export interface TargetView {
   /**
    * The instance the next call to a service goes to.
+   * @param except instance that just failed: another one is taken where there is one.
    * @throws AcgsError CONSTITUTIONAL_VIOLATION when every instance is quarantined, SUBGRAPH_UNAVAILABLE when the service is unknown.
    */
-  instance(service: string): SubgraphInstance;
+  instance(service: string, except?: SubgraphInstance): SubgraphInstance;
   /** Takes an instance out of use until its health answer carries an accepted hash again. */
   quarantine(instance: SubgraphInstance, received: string | null): void;
   /** Says that no connection to an instance could be made. */

@@ -1,120 +1,180 @@
-/** The `/graphql` endpoint over HTTP: credentials and hash first, then Apollo Server, then status, headers, log and metrics. */
-import { randomUUID } from 'node:crypto';
-import { HeaderMap, type ApolloServer } from '@apollo/server';
-import { AcgsError, ERROR_CODES, isErrorCode } from '../../ops/runtime/errors.js';
-import { HASH_HEADER, REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
-import { readJson, type HttpHandler, type HttpReply, type HttpRequest } from '../../ops/runtime/http-server.js';
+/** The `/graphql` endpoint over HTTP: checks, credentials and hash first; then the hot path, Apollo Server, or a stream. docs/http.md is its contract. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AcgsError, ERROR_CODES } from '../../ops/runtime/errors.js';
+import { HASH_HEADER } from '../../ops/runtime/hop-token.js';
+import type { RawHandler } from '../../ops/runtime/http-server.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
-import type { Authenticate, Credentials, HashGate } from '../execution/contracts.js';
-import type { Exchange, HttpContext } from './graphql-server.js';
-import { parseJson } from '../execution/json.js';
+import { readBody, RequestAborted } from '../../ops/runtime/request-body.js';
+import type { Authenticate, ConstitutionalStamp, Execute, GatewayAnswer, HashGate, Prepare, SupergraphSnapshot } from '../execution/contracts.js';
+import { createAccessLog } from './access-log.js';
+import { headersOf, refusalText, statusOf, writeAnswer, type AnswerHead, type Written } from './answer-writer.js';
+import type { CrossOrigin } from './cross-origin.js';
+import { gatewayRequest, notePrepared, noteUnprepared, openExchange, refusalOf, type Exchange } from './exchange.js';
+import type { HttpStreams } from './http-streams.js';
+import { operationKinds } from './operation-kinds.js';
+import type { PersistedQueries } from './persisted-queries.js';
+import { ALLOWED_METHODS, checkHead } from './request-checks.js';
+import { parametersOfBody, parametersOfSearch, type GraphqlParameters } from './request-parameters.js';
+import { STREAM_FORMATS } from './stream-formats.js';
+
+/** Runs one operation through Apollo Server, to the text of its answer. @throws AcgsError or GraphQLError that fails the request. */
+export type RunOnApollo = (exchange: Exchange, method: 'GET' | 'POST', query: string, parameters: GraphqlParameters) => Promise<GatewayAnswer>;
 
 export interface EndpointDeps {
-  readonly server: ApolloServer<HttpContext>;
   readonly authenticate: Authenticate;
   readonly gate: HashGate;
-  /** Whether an answer that no subgraph contributed to counts as verified. */
-  readonly manifestVerified: () => boolean;
+  /** Behind the safelist. */
+  readonly prepare: Prepare;
+  readonly execute: Execute;
+  /** Supergraph that new requests are pinned to. */
+  readonly snapshot: () => SupergraphSnapshot;
+  readonly apollo: RunOnApollo;
+  readonly persisted: PersistedQueries;
+  /** Undefined refuses subscriptions over HTTP. */
+  readonly streams?: HttpStreams | undefined;
+  readonly crossOrigin: CrossOrigin;
+  /** Stamp of an answer that no subgraph contributed to. */
+  readonly stamp: () => ConstitutionalStamp;
+  /** Largest body in bytes. */
+  readonly bodyLimit: number;
   /** Time a request may take, milliseconds. */
   readonly deadlineMs: number;
-  readonly metrics: ServiceMetrics;
+  /** Most lexical tokens of a document. */
+  readonly maxTokens: number;
+  /** False sends everything that is not a stream through Apollo Server; default true. */
+  readonly hotPath?: boolean;
+  readonly metrics: Pick<ServiceMetrics, 'requests' | 'requestDuration' | 'errors'>;
   readonly logger: Logger;
 }
 
-/** Sent with every answer of this endpoint. */
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cache-control': 'no-store',
-};
+/** What became of a request: an answer to write, or a stream that was served. */
+type Outcome = Written | { readonly streamed: number };
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
-const ANONYMOUS: Credentials = { principal: null, credentialId: null, issuedAt: null, tokenExpiresAt: null, revocationEpoch: 0 };
+/** Makes the handler of every method of `/graphql`. */
+export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
+  const { gate, crossOrigin, logger, hotPath = true } = deps;
+  const finished = createAccessLog(deps.metrics, logger);
+  const kindOf = operationKinds(deps.maxTokens);
 
-/** Makes the handler of `POST /graphql` and `GET /graphql`. */
-export function createGraphqlEndpoint(deps: EndpointDeps): HttpHandler {
-  const { metrics, logger } = deps;
-  return async (request) => {
-    const started = performance.now();
-    const given = request.headers[REQUEST_ID_HEADER];
-    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
-    const context: Exchange = { requestId, credentials: ANONYMOUS, hashPresented: false, deadline: Date.now() + deps.deadlineMs, operationKind: 'unknown', operationName: null, prepared: undefined, request: undefined, failure: undefined };
-    const reply = await answer(deps, request, context);
-    const elapsed = performance.now() - started;
-    metrics.requests.inc({ operation: context.operationKind, status: String(reply.status) });
-    metrics.requestDuration.observe({ operation: context.operationKind }, elapsed / 1_000);
-    logger.info({ requestId, operation: context.operationName, kind: context.operationKind, principal: context.credentials.principal?.id ?? null, status: reply.status, ms: Math.round(elapsed * 100) / 100, ...(context.failure === undefined ? {} : { code: context.failure }) }, 'Request');
-    return reply;
+  const headOf = (message: IncomingMessage, { requestId }: Exchange): AnswerHead => ({ requestId, constitutionalHash: gate.active(), further: crossOrigin.headers(message.headers.origin) });
+
+  const answer = async (message: IncomingMessage, response: ServerResponse, search: string, exchange: Exchange): Promise<Outcome> => {
+    checkHead(message);
+    if (exchange.accepted.single === undefined && exchange.accepted.stream === undefined) throw new AcgsError('NOT_ACCEPTABLE');
+    const isGet = message.method === 'GET';
+    const parameters = isGet ? parametersOfSearch(search) : parametersOfBody(await readBody(message, deps.bodyLimit));
+    exchange.credentials = await deps.authenticate(message.headers);
+    const presented = [message.headers[HASH_HEADER], parameters.constitutionalHash];
+    exchange.hashPresented = gate.check(presented, { requestId: exchange.requestId, principalId: exchange.credentials.principal?.id ?? null });
+    const document = await deps.persisted.resolve(parameters);
+    exchange.source = { text: document.text, operationName: parameters.operationName };
+    exchange.wellFormed = true;
+    const kind = isGet ? kindOf(document.text, parameters.operationName) : undefined;
+    if (kind === 'mutation') throw new AcgsError('METHOD_NOT_ALLOWED');
+
+    const streaming = exchange.accepted.stream !== undefined && (exchange.accepted.single === undefined || deps.streams !== undefined);
+    if (!streaming && kind === 'subscription') throw new AcgsError('SUBSCRIPTION_NOT_SUPPORTED');
+    if (!streaming && (!hotPath || (isGet && parameters.query !== undefined))) {
+      const result = await deps.apollo(exchange, isGet ? 'GET' : 'POST', document.text, parameters);
+      if (document.register !== undefined) deps.persisted.register(document.register, document.text);
+      return executed(exchange, result);
+    }
+
+    const request = gatewayRequest(exchange, deps.snapshot());
+    const prepared = await deps.prepare(request, { query: document.text, operationName: parameters.operationName, variables: parameters.variables });
+    notePrepared(exchange, prepared);
+    if (isGet && prepared.operation.operation === 'mutation') throw new AcgsError('METHOD_NOT_ALLOWED');
+    if (document.register !== undefined) deps.persisted.register(document.register, document.text);
+    if (prepared.operation.operation !== 'subscription') return executed(exchange, await deps.execute(request, prepared, parameters.variables));
+
+    const { stream } = exchange.accepted;
+    if (stream === undefined || deps.streams === undefined) throw new AcgsError('SUBSCRIPTION_NOT_SUPPORTED');
+    const presentedHash = presented.find((hash) => typeof hash === 'string');
+    const { answers, failure } = await deps.streams.serve({
+      response, type: stream, headers: headersOf(STREAM_FORMATS[stream].type, streamHead(headOf(message, exchange))), request, prepared, variables: parameters.variables, credentials: exchange.credentials, presentedHash,
+    });
+    exchange.failure = failure;
+    return { streamed: answers };
+  };
+
+  const refuse = (exchange: Exchange, error: unknown): Written => {
+    const { code, errors } = refusalOf(error, exchange.requestId, logger);
+    exchange.failure = code;
+    deps.metrics.errors.inc({ code });
+    if (exchange.prepared === undefined && exchange.source !== undefined) noteUnprepared(exchange, kindOf(exchange.source.text, exchange.source.operationName));
+    const stamp = deps.stamp();
+    const { single, stream } = exchange.accepted;
+    if (single === undefined && stream !== undefined && exchange.wellFormed && !isPlain(ERROR_CODES[code].status)) {
+      const { type, opening, failure, end } = STREAM_FORMATS[stream];
+      return { status: 200, type, text: `${opening}${failure(errors, stamp)}${end}`, ascii: false };
+    }
+    const type = single ?? 'application/json';
+    return { status: statusOf(code, type, exchange.wellFormed), type, text: refusalText({ errors }, stamp), ascii: false };
+  };
+
+  return async (message, response, search, draining) => {
+    const exchange = openExchange(message, deps.deadlineMs);
+    if (message.method === 'OPTIONS') {
+      writePreflight(response, headOf(message, exchange), crossOrigin.preflightHeaders(message.headers.origin));
+      finished(exchange, { status: 204, aborted: response.destroyed });
+      return;
+    }
+    let outcome: Outcome;
+    try {
+      if (draining) throw new AcgsError('SHUTTING_DOWN');
+      outcome = await answer(message, response, search, exchange);
+    } catch (error) {
+      if (error instanceof RequestAborted) {
+        finished(exchange, { status: CLIENT_CLOSED_REQUEST, aborted: true });
+        throw error;
+      }
+      outcome = refuse(exchange, error);
+    }
+    if ('streamed' in outcome) {
+      finished(exchange, { status: 200, aborted: false, streamed: outcome.streamed });
+      return;
+    }
+    const aborted = response.destroyed;
+    const head = headOf(message, exchange);
+    writeAnswer(response, outcome, exchange.failure === undefined ? head : { ...head, further: [...head.further, ...refusalHeaders(exchange.failure, message.method)] });
+    finished(exchange, { status: outcome.status, aborted });
   };
 }
 
-async function answer(deps: EndpointDeps, request: HttpRequest, context: Exchange): Promise<HttpReply> {
-  try {
-    const body = request.method === 'POST' ? readBody(request) : undefined;
-    context.credentials = await deps.authenticate(request.headers);
-    const who = { requestId: context.requestId, principalId: context.credentials.principal?.id ?? null };
-    context.hashPresented = deps.gate.check([request.headers[HASH_HEADER], presentedInExtensions(request, body)], who);
-    const response = await deps.server.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: { method: request.method, headers: headerMap(request), search: request.query.size === 0 ? '' : `?${request.query.toString()}`, body },
-      context: async () => ({ exchange: context }),
-    });
-    if (response.body.kind !== 'complete') throw new AcgsError('BAD_REQUEST', 'Incremental delivery is not supported.');
-    return finish(deps, context, response.status ?? 200, response.body.string, Object.fromEntries(response.headers));
-  } catch (error) {
-    if (!(error instanceof AcgsError)) {
-      deps.logger.error({ err: error, requestId: context.requestId }, 'A request failed');
-      return fault(deps, context, new AcgsError('INTERNAL', `An unexpected fault; request id ${context.requestId}.`, { requestId: context.requestId }));
-    }
-    if (error.cause !== undefined) deps.logger.debug({ err: error.cause, requestId: context.requestId, code: error.code }, 'A request was refused');
-    return fault(deps, context, error);
-  }
+/**
+ * A client that takes nothing but a stream gets errors of its operation in it (GraphQL over SSE, distinct connections
+ * mode). What it should authenticate or try again for stays a plain HTTP status, as for every other client.
+ */
+function isPlain(status: number): boolean {
+  return status >= 500 || status === 401 || status === 405 || status === 409 || status === 429;
 }
 
-function fault(deps: EndpointDeps, context: Exchange, error: AcgsError): HttpReply {
-  const text = JSON.stringify({ errors: [{ message: error.message, extensions: error.extensions }] });
-  const challenge: Record<string, string> = error.status === 401 ? { 'www-authenticate': 'Bearer' } : {};
-  return finish(deps, context, error.status, text, { 'content-type': 'application/json; charset=utf-8', ...challenge });
+/** Status under which the log counts requests whose client left before they were complete; it is never sent. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** What an executed operation is sent as: one answer, or a stream of one where the client takes nothing else. */
+function executed({ accepted: { single, stream } }: Exchange, { text, ascii }: GatewayAnswer): Written {
+  if (single !== undefined || stream === undefined) return { status: 200, type: single ?? 'application/json', text, ascii };
+  const { type, opening, next, end } = STREAM_FORMATS[stream];
+  return { status: 200, type, text: `${opening}${next(text)}${end}`, ascii };
 }
 
-/** Stamps the answer (gate 6) where execution has not, counts its errors, and adds the headers every answer has. */
-function finish({ gate, manifestVerified, metrics }: EndpointDeps, context: Exchange, status: number, text: string, headers: Readonly<Record<string, string>>): HttpReply {
-  let body = text;
-  let answered = status;
-  if (context.prepared === undefined || status !== 200) {
-    const parsed = parseJson(text) as { errors?: readonly { extensions?: { code?: unknown } }[]; extensions?: Record<string, unknown> };
-    body = JSON.stringify({ ...parsed, extensions: { ...parsed.extensions, constitutional: parsed.extensions?.['constitutional'] ?? { hash: gate.active(), verified: manifestVerified() } } });
-    const code = parsed.errors?.[0]?.extensions?.code;
-    if (isErrorCode(code)) {
-      context.failure = code;
-      metrics.errors.inc({ code });
-      // Apollo Server answers some faults of the whole request with 200.
-      if (status === 200) answered = ERROR_CODES[code].status;
-    }
-  }
-  return { status: answered, headers: { ...headers, ...SECURITY_HEADERS, [HASH_HEADER]: gate.active(), [REQUEST_ID_HEADER]: context.requestId }, body };
+/** Headers that go with some refusals. */
+function refusalHeaders(code: Exchange['failure'], method: string | undefined): readonly string[] {
+  if (code === undefined) return [];
+  if (code === 'METHOD_NOT_ALLOWED') return ['allow', method === 'GET' ? 'POST' : ALLOWED_METHODS];
+  if (code === 'SHUTTING_DOWN') return ['connection', 'close'];
+  return ERROR_CODES[code].status === 401 ? ['www-authenticate', 'Bearer'] : [];
 }
 
-/** @throws AcgsError UNSUPPORTED_MEDIA_TYPE for anything but UTF-8 JSON, BAD_REQUEST for what is not one JSON object. */
-function readBody(request: HttpRequest): Record<string, unknown> {
-  const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
-  if (charset !== undefined && charset.toLowerCase() !== 'utf-8') throw new AcgsError('UNSUPPORTED_MEDIA_TYPE', ERROR_CODES.UNSUPPORTED_MEDIA_TYPE.meaning, { charset });
-  const body = readJson(request);
-  if (Array.isArray(body)) throw new AcgsError('BAD_REQUEST', 'Batched requests are not accepted; send one operation a request.');
-  if (typeof body !== 'object' || body === null) throw new AcgsError('BAD_REQUEST');
-  return body as Record<string, unknown>;
+/** Proxies must hand each piece of a stream on at once. */
+function streamHead(head: AnswerHead): AnswerHead {
+  return { ...head, further: [...head.further, 'x-accel-buffering', 'no'] };
 }
 
-function presentedInExtensions(request: HttpRequest, body: Record<string, unknown> | undefined): unknown {
-  const extensions = body === undefined ? parseJson(request.query.get('extensions') ?? '') : body['extensions'];
-  return typeof extensions === 'object' && extensions !== null ? (extensions as Record<string, unknown>)['constitutionalHash'] : undefined;
-}
-
-function headerMap({ headers }: HttpRequest): HeaderMap {
-  const map = new HeaderMap();
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
-  return map;
+function writePreflight(response: ServerResponse, { requestId, constitutionalHash }: AnswerHead, crossOrigin: readonly string[]): void {
+  const [, , ...headers] = headersOf('application/json', { requestId, constitutionalHash, further: ['allow', ALLOWED_METHODS, ...crossOrigin] });
+  response.writeHead(204, headers);
+  response.end();
 }

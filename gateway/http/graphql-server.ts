@@ -1,32 +1,25 @@
-/** Apollo Server around the gateway's own preparation and execution: parsing, CSRF prevention and response formatting are its part. */
+/** Apollo Server around the gateway's own preparation and execution: it serves what the hot path does not take. */
 import { ApolloServer, HeaderMap, type ApolloServerPlugin, type GraphQLRequestContext } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { AcgsError, ERROR_CODES, isErrorCode, type ErrorCode } from '../../ops/runtime/errors.js';
+import { GraphQLError } from 'graphql';
+import { AcgsError } from '../../ops/runtime/errors.js';
 import type { Logger } from '../../ops/runtime/logger.js';
-import type { Credentials, GatewayRequest, Prepare, PreparedOperation } from '../execution/contracts.js';
-import { isTokenLimitError } from '../execution/prepare.js';
+import type { OperationLimits } from '../config.js';
+import { readBoundedDocument } from '../enforcement/document-limits.js';
 import { reservedNamesRule } from '../enforcement/limits.js';
+import type { Safelist } from '../enforcement/safelist.js';
+import type { GatewayAnswer, Prepare } from '../execution/contracts.js';
+import { isTokenLimitError } from '../execution/preparation/prepare.js';
 import type { SupergraphStore } from '../supergraph/load.js';
+import { gatewayRequest, notePrepared, type Exchange } from './exchange.js';
+import type { RunOnApollo } from './graphql-endpoint.js';
+import type { GraphqlParameters } from './request-parameters.js';
 
 /** Apollo Server copies the context value of each request, so what hooks establish is kept one level down. */
 export interface HttpContext {
   readonly exchange: Exchange;
-}
-
-/** What is known of one HTTP request. */
-export interface Exchange {
-  readonly requestId: string;
-  credentials: Credentials;
-  hashPresented: boolean;
-  readonly deadline: number;
-  /** Set once the operation is known. */
-  operationKind: string;
-  operationName: string | null;
-  prepared: PreparedOperation | undefined;
-  request: GatewayRequest | undefined;
-  /** Code of the fault that failed the whole request, if one did. */
-  failure: ErrorCode | undefined;
+  /** What failed the request, as Apollo Server met it. */
+  readonly faults: GraphQLError[];
 }
 
 export interface GraphqlServerDeps {
@@ -50,7 +43,6 @@ export function createGraphqlServer({ store, prepare, maxTokens, logger }: Graph
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     logger,
-    formatError: (formatted, error) => registered(formatted, error, logger),
     plugins: [ApolloServerPluginCacheControlDisabled(), preparing(store, prepare)],
   });
 }
@@ -60,44 +52,56 @@ function preparing(store: SupergraphStore, prepare: Prepare): ApolloServerPlugin
     requestDidStart: async () => ({
       didResolveOperation: async (context: GraphQLRequestContext<HttpContext>) => {
         const { schema, document, operation, request, contextValue: { exchange } } = context;
-        exchange.operationKind = operation?.operation ?? 'unknown';
-        exchange.operationName = context.operationName ?? null;
+        if (schema === undefined || document === undefined) throw new AcgsError('INTERNAL', 'An operation was resolved without a document.');
         try {
           if (operation?.operation === 'subscription') throw new AcgsError('SUBSCRIPTION_NOT_SUPPORTED');
-          exchange.request = requestOf(exchange, store, schema);
-          exchange.prepared = prepare(exchange.request, { document, operationName: request.operationName, variables: request.variables });
+          exchange.request = gatewayRequest(exchange, store.snapshotOf(schema));
+          notePrepared(exchange, await prepare(exchange.request, { document, operationName: request.operationName, variables: request.variables }));
         } catch (error) {
-          throw error instanceof AcgsError ? toGraphQLError(error) : error;
+          throw error instanceof AcgsError ? new GraphQLError(error.message, { originalError: error }) : error;
         }
+      },
+      didEncounterErrors: async ({ errors, contextValue: { faults } }) => {
+        faults.push(...errors);
       },
     }),
   };
 }
 
-function requestOf({ requestId, credentials, hashPresented, deadline }: Exchange, store: SupergraphStore, schema: Parameters<SupergraphStore['snapshotOf']>[0]): GatewayRequest {
-  const { principal, credentialId, tokenExpiresAt, revocationEpoch } = credentials;
-  return { requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline, snapshot: store.snapshotOf(schema) };
+/**
+ * Makes the way through Apollo Server. The gateway's executor leaves the answer in the exchange, so that its text is the
+ * same whichever way the request took; Apollo Server's own text is used for nothing.
+ */
+export function createApolloRunner(server: ApolloServer<HttpContext>, safelist: Safelist, limits: OperationLimits): RunOnApollo {
+  return async (exchange, method, query, parameters): Promise<GatewayAnswer> => {
+    // Before Apollo Server parses and validates: its errors would tell of the schema.
+    safelist.check({ query, operationName: parameters.operationName });
+    // And before it validates what would take it long.
+    readBoundedDocument(query, limits);
+    const faults: GraphQLError[] = [];
+    const { body, search } = method === 'POST' ? { body: bodyOf(query, parameters), search: '' } : { body: undefined, search: searchOf(query, parameters) };
+    await server.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: { method, headers: new HeaderMap([['content-type', 'application/json']]), search, body },
+      context: async () => ({ exchange, faults }),
+    });
+    if (exchange.answer !== undefined) return exchange.answer;
+    throw faultOf(faults[0], limits.maxTokens);
+  };
 }
 
-/** A fault as Apollo Server carries it: the registry's code and HTTP status. */
-export function toGraphQLError(error: AcgsError): GraphQLError {
-  return new GraphQLError(error.message, { originalError: error, extensions: { ...error.extensions, http: { status: error.status, headers: new HeaderMap() } } });
+function bodyOf(query: string, { operationName, variables }: GraphqlParameters): Record<string, unknown> {
+  return { query, variables, ...(operationName === undefined ? {} : { operationName }) };
 }
 
-/** Codes of Apollo Server that the registry knows under another name. */
-const RENAMED: Readonly<Record<string, ErrorCode>> = {
-  OPERATION_RESOLUTION_FAILURE: 'BAD_REQUEST',
-  PERSISTED_QUERY_NOT_FOUND: 'BAD_REQUEST',
-  PERSISTED_QUERY_NOT_SUPPORTED: 'BAD_REQUEST',
-};
+function searchOf(query: string, { operationName, variables }: GraphqlParameters): string {
+  return `?${new URLSearchParams({ query, variables: JSON.stringify(variables), ...(operationName === undefined ? {} : { operationName }) }).toString()}`;
+}
 
-function registered(formatted: GraphQLFormattedError, error: unknown, logger: Logger): GraphQLFormattedError {
-  const code = formatted.extensions?.['code'];
-  if (isTokenLimitError(formatted)) return { message: ERROR_CODES.QUERY_TOO_LARGE.meaning, extensions: { code: 'QUERY_TOO_LARGE' } };
-  if (code === 'BAD_REQUEST' && /GET requests only support query operations/.test(formatted.message)) return { message: ERROR_CODES.METHOD_NOT_ALLOWED.meaning, extensions: { code: 'METHOD_NOT_ALLOWED' } };
-  if (isErrorCode(code)) return formatted;
-  const renamed = typeof code === 'string' && Object.hasOwn(RENAMED, code) ? RENAMED[code] : undefined;
-  if (renamed !== undefined) return { ...formatted, extensions: { ...formatted.extensions, code: renamed } };
-  logger.error({ err: error }, 'An unexpected fault was masked');
-  return { message: ERROR_CODES.INTERNAL.meaning, extensions: { code: 'INTERNAL' } };
+/** The first thing that Apollo Server met, in the form preparation gives it on the hot path. */
+function faultOf(error: GraphQLError | undefined, maxTokens: number): Error {
+  if (error === undefined) return new Error('Apollo Server neither executed an operation nor said why.');
+  if (error.originalError instanceof AcgsError) return error.originalError;
+  if (isTokenLimitError(error)) return new AcgsError('QUERY_TOO_LARGE', undefined, { limit: maxTokens });
+  const { http: _, ...extensions } = error.extensions;
+  return new GraphQLError(error.message, { nodes: error.nodes, source: error.source, positions: error.positions, extensions });
 }

@@ -1,7 +1,7 @@
 /** Watches the health of the subgraphs, for the status the gateway shows; a sick subgraph never makes the gateway unready. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SubgraphInstance } from '../execution/contracts.js';
-import type { ProbeResult } from '../execution/targets.js';
+import type { ProbeResult } from '../execution/upstream/targets.js';
 
 export interface SubgraphStatus {
   readonly status: 'ready' | 'unready' | 'quarantined' | 'unknown';

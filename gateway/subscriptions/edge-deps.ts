@@ -1,9 +1,10 @@
-/** What the WebSocket edge needs from the rest of the gateway, as narrow interfaces, and the limits it keeps. */
+/** What subscriptions and their WebSocket edge need from the rest of the gateway, as narrow interfaces, and the limits they keep. */
 import type { Registry } from 'prom-client';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { Authenticate, Execute, ExecuteEvent, HashGate, Prepare, RevocationView, SupergraphSnapshot, TargetView } from '../execution/contracts.js';
+import type { UpstreamProtocol } from './upstream-protocol.js';
 
-/** Everything the edge is given by the composition root. */
+/** Everything they are given by the composition root. */
 export interface EdgeDeps {
   readonly logger: Logger;
   readonly registry: Registry;
@@ -19,13 +20,13 @@ export interface EdgeDeps {
   readonly prepare: Prepare;
   readonly execute: Execute;
   readonly executeEvent: ExecuteEvent;
-  /** Key that signs hop tokens for a subgraph. */
-  readonly hopKey: (subgraph: string) => Uint8Array;
-  /** Told of every check of an upstream's hash (gate 4). */
-  readonly onHopHashChecked?: (passed: boolean) => void;
+  /** How subgraphs are spoken to. */
+  readonly upstream: UpstreamProtocol;
+  /** Calls back when `snapshot` has changed; returns how to stop. Without it the change is noticed within `sweepMs`. */
+  readonly onSwap?: (listener: () => void) => () => void;
 }
 
-/** Limits of the edge; times in milliseconds, sizes in bytes. */
+/** Limits; times in milliseconds, sizes in bytes. */
 export interface EdgeLimits {
   /** Operations of one connection that run at the same time; default 100. */
   readonly maxOperationsPerConnection: number;
@@ -35,7 +36,7 @@ export interface EdgeLimits {
   readonly connectionInitTimeoutMs: number;
   /** Ping interval, and how long a pong may take; default 12 s. */
   readonly keepAliveMs: number;
-  /** Bytes that may wait for a client to read; default 1 MiB. Above it, delivery stops. */
+  /** Bytes that may wait for a client to read; default 256 KiB. Above it, delivery to it stops. */
   readonly maxBufferedBytes: number;
   /** How long a client may stay above `maxBufferedBytes` before its subscription ends with SUBSCRIPTION_LAGGING; default 2 s. */
   readonly lagGraceMs: number;
@@ -49,10 +50,23 @@ export interface EdgeLimits {
   readonly resumeWindowMs: number;
   /** First and longest wait between attempts to resume; default 50 ms and 2 s. */
   readonly resumeBackoffMs: readonly [first: number, longest: number];
-  /** Events of one subscription whose joins run at the same time; default 8. */
+  /** Events of one stream whose joins run at the same time; default 8. */
   readonly pipelinedEvents: number;
-  /** Events of one subscription that may wait; above it the upstream is detached and resumed later by cursor; default 512. */
+  /**
+   * Events of one stream that may wait for joins or for readers; default 512. Above it the upstream is detached and
+   * resumed by cursor, or the readers that are behind leave the stream and go on from their cursors when they keep up.
+   */
   readonly maxWaitingEvents: number;
+  /** The same in bytes, for messages and for answers each; default 8 MiB. */
+  readonly maxWaitingBytes: number;
+  /** Events of a shared stream that are kept for who comes back with a recent cursor; default 256. */
+  readonly retainedEvents: number;
+  /** What all streams together may keep for that; default 64 MiB. */
+  readonly maxRetainedBytes: number;
+  /** Readers that get an event in one go; then everything else has its turn; default 128. */
+  readonly deliverySlice: number;
+  /** How long a shutdown waits for what has come to be delivered; default 5 s. */
+  readonly drainMs: number;
   /** Largest message a subgraph may send; default 4 MiB. */
   readonly maxUpstreamMessageBytes: number;
   /** How long an unused upstream connection is kept; default 10 s. */
@@ -64,7 +78,7 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   maxMessageBytes: 64 * 1024,
   connectionInitTimeoutMs: 3_000,
   keepAliveMs: 12_000,
-  maxBufferedBytes: 1024 * 1024,
+  maxBufferedBytes: 256 * 1024,
   lagGraceMs: 2_000,
   sweepMs: 250,
   operationTimeoutMs: 15_000,
@@ -73,6 +87,11 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   resumeBackoffMs: [50, 2_000],
   pipelinedEvents: 8,
   maxWaitingEvents: 512,
+  maxWaitingBytes: 8 * 1024 * 1024,
+  retainedEvents: 256,
+  maxRetainedBytes: 64 * 1024 * 1024,
+  deliverySlice: 128,
+  drainMs: 5_000,
   maxUpstreamMessageBytes: 4 * 1024 * 1024,
   upstreamIdleMs: 10_000,
 };

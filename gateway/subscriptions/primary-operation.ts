@@ -29,8 +29,22 @@ export interface PrimaryOperation {
    * @param cursor place to resume after; undefined keeps what the client asked for.
    */
   variables(given: Readonly<Record<string, unknown>>, cursor: string | undefined): Record<string, unknown>;
+  /** The client's variable that carries `after`; undefined when it is a literal or not given. */
+  readonly afterVariable: string | undefined;
+  /** What the client asked to start after: a variable's value, its default, a literal, or undefined. */
+  initialAfter(given: Readonly<Record<string, unknown>>): unknown;
+  /**
+   * Variables to send, with the place to start given by the caller alone.
+   * @param after undefined leaves the argument out.
+   */
+  variablesAfter(given: Readonly<Record<string, unknown>>, after: unknown): Record<string, unknown>;
   /** Reads cursor and kind from the data of a message. */
   placeOf(data: Readonly<Record<string, unknown>> | null | undefined): MessagePlace;
+  /**
+   * Makes the OPENED message of another place: everything as in a given OPENED, but every selection of its cursor.
+   * Undefined where messages have no kind, so that nobody can say which is OPENED.
+   */
+  readonly openedAt: ((opened: Readonly<Record<string, unknown>>, cursor: string) => Record<string, unknown>) | undefined;
 }
 
 const NOWHERE: MessagePlace = { cursor: undefined, kind: undefined };
@@ -38,9 +52,10 @@ const NOWHERE: MessagePlace = { cursor: undefined, kind: undefined };
 /**
  * Rewrites the planner's primary: `after` becomes a variable of ours and the message's cursor and kind are
  * selected under reserved aliases. Response shaping by the client's own document drops them again.
+ * @param resumes false leaves the operation as it is: the upstream does not keep the contract of cursors.
  * @throws AcgsError GRAPHQL_VALIDATION_FAILED when the operation does not select exactly one unconditional field.
  */
-export function primaryOperationOf(fetch: FetchNode, apiSchema: GraphQLSchema): PrimaryOperation {
+export function primaryOperationOf(fetch: FetchNode, apiSchema: GraphQLSchema, resumes = true): PrimaryOperation {
   const document = fetch.operationDocumentNode ?? parse(fetch.operation, { noLocation: true });
   const operation = operationOf(document);
   const root = rootFieldOf(operation.selectionSet, document);
@@ -50,8 +65,9 @@ export function primaryOperationOf(fetch: FetchNode, apiSchema: GraphQLSchema): 
   const base = { subgraph: fetch.serviceName, operationName: fetch.operationName, fieldName: root.name.value };
   const usages = fetch.variableUsages ?? [];
 
-  if (!isResumable(definition)) {
-    return { ...base, query: fetch.operation, resumable: false, variables: (given) => pick(given, usages), placeOf: () => NOWHERE };
+  if (!resumes || !isResumable(definition)) {
+    const plain = (given: Readonly<Record<string, unknown>>): Record<string, unknown> => pick(given, usages);
+    return { ...base, query: fetch.operation, resumable: false, variables: plain, afterVariable: undefined, initialAfter: () => undefined, variablesAfter: plain, placeOf: () => NOWHERE, openedAt: undefined };
   }
 
   const taken = namesIn(document);
@@ -63,20 +79,28 @@ export function primaryOperationOf(fetch: FetchNode, apiSchema: GraphQLSchema): 
   const declared = operation.variableDefinitions ?? [];
   const kept = variablesUsed(rewritten);
   const sent = usages.filter((name) => kept.has(name));
+  const initial = (given: Readonly<Record<string, unknown>>): unknown => initialAfter(clientAfter, declared, given);
+  const send = (given: Readonly<Record<string, unknown>>, after: unknown): Record<string, unknown> => (after === undefined ? pick(given, sent) : { ...pick(given, sent), [afterName]: after });
+  const cursorKeys = keysOf('cursor', root, document);
 
   return {
     ...base,
     query: print(rewritten),
     resumable: true,
-    variables(given, cursor) {
-      const after = cursor ?? initialAfter(clientAfter, declared, given);
-      return after === undefined ? pick(given, sent) : { ...pick(given, sent), [afterName]: after };
-    },
+    variables: (given, cursor) => send(given, cursor ?? initial(given)),
+    afterVariable: clientAfter?.value.kind === Kind.VARIABLE ? clientAfter.value.name.value : undefined,
+    initialAfter: initial,
+    variablesAfter: send,
     placeOf(data) {
       const message = data?.[rootKey];
       if (typeof message !== 'object' || message === null) return NOWHERE;
       const { [cursorKey]: cursor, [kindKey ?? '']: kind } = message as Record<string, unknown>;
       return { cursor: typeof cursor === 'string' ? cursor : undefined, kind: typeof kind === 'string' ? kind : undefined };
+    },
+    openedAt: kindKey === undefined ? undefined : (opened, cursor) => {
+      const message = { ...(opened[rootKey] as Record<string, unknown>), [cursorKey]: cursor };
+      for (const key of cursorKeys) if (Object.hasOwn(message, key)) message[key] = cursor;
+      return { ...opened, [rootKey]: message };
     },
   };
 }
@@ -107,6 +131,27 @@ function rootFieldOf(selectionSet: SelectionSetNode, document: DocumentNode): Fi
   const [first, ...others] = fields;
   if (first === undefined || others.length > 0) throw new AcgsError('GRAPHQL_VALIDATION_FAILED', 'A subscription selects exactly one field.');
   return first;
+}
+
+/** Response keys under which a field of the message is selected, fragments included. */
+function keysOf(fieldName: string, message: FieldNode, document: DocumentNode): string[] {
+  const keys: string[] = [];
+  const collect = (selections: readonly SelectionNode[]): void => {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FIELD) {
+        if (selection.name.value === fieldName) keys.push(selection.alias?.value ?? selection.name.value);
+        continue;
+      }
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        collect(selection.selectionSet.selections);
+        continue;
+      }
+      const fragment = document.definitions.find((entry) => entry.kind === Kind.FRAGMENT_DEFINITION && entry.name.value === selection.name.value);
+      if (fragment?.kind === Kind.FRAGMENT_DEFINITION) collect(fragment.selectionSet.selections);
+    }
+  };
+  collect(message.selectionSet?.selections ?? []);
+  return keys;
 }
 
 function isResumable(definition: GraphQLField<unknown, unknown>): boolean {

@@ -1,13 +1,13 @@
-/** One subscription's stream from its subgraph: opened, resumed by cursor after every drop, and detached while the reader is behind. */
+/** A stream from its subgraph: opened, resumed by cursor after every drop, and detached while its readers are behind. */
+import type { SubscribePayload } from 'graphql-ws';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { AcgsError, isErrorCode, type ErrorCode } from '../../ops/runtime/errors.js';
-import { signHopToken, subscribeBody, type HopClaims } from '../../ops/runtime/hop-token.js';
-import type { SubscribePayload } from 'graphql-ws';
 import type { GatewayRequest } from '../execution/contracts.js';
 import type { EdgeDeps, EdgeLimits } from './edge-deps.js';
 import type { PrimaryOperation } from './primary-operation.js';
+import { toGraphQLError } from './stream-faults.js';
 import type { SubscriptionMetrics } from './subscription-metrics.js';
-import type { PooledStream, UpstreamPool } from './upstream-pool.js';
+import type { PooledStream, StreamOpener } from './upstream-pool.js';
 import type { UpstreamPayload, UpstreamSink } from './upstream-socket.js';
 
 /** Refusals that pass: the stream is tried again within its window. Everything else is the client's to know. */
@@ -15,9 +15,23 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_TIMEOUT', 'DATABASE_UNAVAILABLE', 'SHUTTING_DOWN', 'SUBSCRIPTION_LAGGING', 'HOP_TOKEN_INVALID', 'INTERNAL',
 ]);
 
+/** A message to deliver. */
+export interface FeedMessage {
+  readonly payload: UpstreamPayload;
+  /** Whether it came under an accepted hash. */
+  readonly verified: boolean;
+  /** Undefined when it carries none. */
+  readonly cursor: string | undefined;
+  readonly kind: string | undefined;
+  /** Bytes it took on the wire. */
+  readonly size: number;
+}
+
 export interface FeedReader {
-  /** A message to deliver, in stream order; `verified` tells whether it came under an accepted hash. */
-  message(payload: UpstreamPayload, verified: boolean): void;
+  /** In stream order. */
+  message(message: FeedMessage): void;
+  /** The stream broke off or was paused; what follows is resumed and may be older than now. */
+  interrupted(): void;
   /** The stream is over: by itself (no errors) or for good reasons. Called at most once. */
   end(errors: readonly GraphQLError[]): void;
 }
@@ -25,9 +39,12 @@ export interface FeedReader {
 export interface FeedOptions {
   readonly operation: PrimaryOperation;
   readonly variables: Readonly<Record<string, unknown>>;
-  readonly request: GatewayRequest;
-  readonly pool: UpstreamPool;
-  readonly deps: Pick<EdgeDeps, 'logger' | 'gate' | 'hopKey' | 'onHopHashChecked'>;
+  /** Where to start; undefined leaves it to the subgraph, which starts now. */
+  readonly after: unknown;
+  /** On whose behalf the next attempt is made. */
+  readonly request: () => GatewayRequest;
+  readonly pool: StreamOpener;
+  readonly deps: Pick<EdgeDeps, 'logger' | 'upstream'>;
   readonly limits: EdgeLimits;
   readonly metrics: Pick<SubscriptionMetrics, 'resumes'>;
   readonly reader: FeedReader;
@@ -70,6 +87,7 @@ export class ResumableFeed {
     if (this.paused || this.closed || !this.canPause) return;
     this.paused = true;
     this.abandon();
+    this.options.reader.interrupted();
   }
 
   /** Attaches again after the last message that was read. */
@@ -98,7 +116,7 @@ export class ResumableFeed {
     this.attempt = attempt;
     const current = (): boolean => this.attempt === attempt;
     const sink: UpstreamSink = {
-      next: (payload) => { if (current()) this.receive(attempt, payload); },
+      next: (payload, size) => { if (current()) this.receive(attempt, payload, size); },
       error: (errors) => { if (current()) this.refused(errors); },
       complete: () => { if (current()) this.completed(attempt); },
       dropped: (cause) => { if (current()) this.dropped(attempt, cause); },
@@ -117,28 +135,23 @@ export class ResumableFeed {
   }
 
   private subscribePayload(): SubscribePayload {
-    const { operation, variables, request, deps } = this.options;
-    const sent = operation.variables(variables, this.cursor);
-    const claims: HopClaims = {
-      principal: request.principal, credentialId: request.credentialId, revocationEpoch: request.revocationEpoch,
-      constitutionalHash: deps.gate.active(), hashPresented: request.hashPresented, requestId: request.requestId, deadline: null,
-    };
-    const hop = signHopToken(deps.hopKey(operation.subgraph), operation.subgraph, 'subscribe', subscribeBody(operation.query, sent), claims);
-    return {
-      query: operation.query,
-      variables: sent,
-      ...(operation.operationName === undefined ? {} : { operationName: operation.operationName }),
-      extensions: { hop, constitutionalHash: claims.constitutionalHash },
-    };
+    const { operation, variables, after, request, deps } = this.options;
+    const { query, operationName, subgraph } = operation;
+    const sent = operation.variablesAfter(variables, this.cursor ?? after);
+    const extensions = deps.upstream.extensions(subgraph, query, sent, request());
+    return { query, variables: sent, ...(operationName === undefined ? {} : { operationName }), ...(extensions === undefined ? {} : { extensions }) };
   }
 
-  private receive(attempt: Attempt, payload: UpstreamPayload): void {
-    const { operation, deps, pool, reader } = this.options;
-    const stamped = stampOf(payload);
-    const verified = (stamped === undefined || deps.gate.isAccepted(stamped)) && attempt.stream?.verified() === true;
-    if (!verified && attempt.stream !== undefined) {
-      deps.onHopHashChecked?.(false);
-      pool.refuse(attempt.stream.instance, stamped);
+  private receive(attempt: Attempt, payload: UpstreamPayload, size: number): void {
+    const { operation, pool, reader } = this.options;
+    const judgement = attempt.stream?.judge(payload);
+    if (attempt.stream === undefined || judgement === undefined) return;
+    if (judgement.kind === 'FOREIGN') {
+      pool.refuse(attempt.stream.instance, judgement.received);
+      return;
+    }
+    if (judgement.kind === 'OUTDATED') {
+      pool.renew(attempt.stream.instance);
       return;
     }
     const failed = payload.data == null && (payload.errors?.length ?? 0) > 0;
@@ -157,7 +170,7 @@ export class ResumableFeed {
     if (cursor !== undefined) this.cursor = cursor;
     const repeated = kind === 'OPENED' && this.opened;
     this.opened = true;
-    if (!repeated) reader.message(payload, verified);
+    if (!repeated) reader.message({ payload, verified: judgement.kind === 'VERIFIED', cursor, kind, size });
   }
 
   private refused(errors: readonly GraphQLFormattedError[]): void {
@@ -189,9 +202,10 @@ export class ResumableFeed {
   }
 
   private retry(cause: AcgsError, label: string): void {
-    const { limits, metrics, operation, deps } = this.options;
+    const { limits, metrics, operation, deps, reader } = this.options;
     this.abandon();
     if (this.closed) return;
+    if (this.opened) reader.interrupted();
     const now = Date.now();
     this.outageSince ??= now;
     if (now - this.outageSince >= (this.opened ? limits.resumeWindowMs : limits.openWindowMs)) {
@@ -213,18 +227,7 @@ export class ResumableFeed {
   }
 }
 
-/** The fault as clients see it. */
-export function toGraphQLError(error: AcgsError): GraphQLError {
-  return new GraphQLError(error.message, { originalError: error, extensions: error.extensions });
-}
-
 function isCursorRefusal(error: GraphQLFormattedError): boolean {
   const code = error.extensions?.['code'];
   return code === 'CURSOR_EXPIRED' || code === 'CURSOR_INVALID';
-}
-
-/** Hash a message was stamped with, when the subgraph stamps messages. */
-function stampOf(payload: UpstreamPayload): string | undefined {
-  const stamp = payload.extensions?.['constitutionalHash'];
-  return typeof stamp === 'string' ? stamp : undefined;
 }

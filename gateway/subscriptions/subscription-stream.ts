@@ -1,199 +1,136 @@
-/** The answer stream of one subscription: events executed in parallel, delivered in order, ended at once when the reader goes. */
+/** The answers of one subscription as an explicit iterator, for edges that pull: delivered in order, ended at once when the reader goes. */
 import type { GraphQLError } from 'graphql';
-import { AcgsError } from '../../ops/runtime/errors.js';
-import type { GatewayResult } from '../execution/contracts.js';
-import type { EdgeLimits } from './edge-deps.js';
-import { toGraphQLError, type FeedReader } from './resumable-feed.js';
-import type { SubscriptionMetrics } from './subscription-metrics.js';
-import type { UpstreamPayload } from './upstream-socket.js';
+import type { GatewayAnswer } from '../execution/contracts.js';
+import type { StreamAnswer } from './stream-answer.js';
+import { SubscriptionFailure } from './stream-faults.js';
+import type { AnswerSink, Outlet } from './subscriber.js';
 
-/** Where messages go; says whether the reader keeps up. */
-export interface Outlet {
-  /** True while more bytes wait than the reader may owe. */
-  congested(): boolean;
-  /** Resolves true when the reader has caught up or is gone, false when it did not within the grace time. */
-  caughtUp(): Promise<boolean>;
+export { SubscriptionFailure } from './stream-faults.js';
+export type { Outlet } from './subscriber.js';
+
+/** Answers that may wait to be pulled; above it the reader counts as not keeping up. */
+const MOST_WAITING = 16;
+
+interface Pull {
+  readonly resolve: (result: IteratorResult<GatewayAnswer, undefined>) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
-/** The part of a feed that the stream steers. */
-export interface SteeredFeed {
-  start(): void;
-  readonly canPause: boolean;
-  pause(): void;
-  resume(): void;
-  close(): void;
-}
-
-export interface StreamOptions {
-  readonly field: string;
-  readonly makeFeed: (reader: FeedReader) => SteeredFeed;
-  /** Executes one message; `verified` tells whether it came under an accepted hash. */
-  readonly execute: (payload: UpstreamPayload, verified: boolean) => Promise<GatewayResult>;
-  readonly outlet: Outlet;
-  readonly limits: EdgeLimits;
-  readonly metrics: Pick<SubscriptionMetrics, 'events' | 'delivery' | 'lagging'>;
-  /** Called once, when the stream is over for any reason. */
-  readonly onClosed: () => void;
-}
-
-/** Ends a subscription with errors; the edge sends them as the protocol's error message. */
-export class SubscriptionFailure extends Error {
-  override readonly name = 'SubscriptionFailure';
-  constructor(readonly errors: readonly GraphQLError[]) {
-    super(errors[0]?.message ?? 'The subscription failed.');
-  }
-}
-
-interface Waiting {
-  readonly payload: UpstreamPayload;
-  readonly verified: boolean;
-  readonly arrivedAt: number;
-}
-
-interface Slot {
-  readonly arrivedAt: number;
-  result: GatewayResult | undefined;
-  fault: unknown;
-  settled: boolean;
-}
+const DONE: IteratorResult<GatewayAnswer, undefined> = { done: true, value: undefined };
 
 /**
- * An explicit iterator: `return` and `throw` take effect while a `next` is pending, which an async generator
- * blocked in `await` would not do, and close the upstream before they resolve.
+ * An explicit iterator: `return` takes effect while a `next` is pending, which an async generator blocked in `await`
+ * would not do, and closes the upstream before it resolves.
  */
-export class SubscriptionStream implements AsyncIterableIterator<GatewayResult> {
-  private readonly feed: SteeredFeed;
-  private readonly waiting: Waiting[] = [];
-  private readonly slots: Slot[] = [];
+export class SubscriptionStream implements AsyncIterableIterator<GatewayAnswer, undefined>, AnswerSink {
+  private readonly waiting: StreamAnswer[] = [];
+  private readonly pulls: Pull[] = [];
   private failure: SubscriptionFailure | undefined;
   private ended = false;
-  private done = false;
-  private wake: (() => void) | undefined;
-  private turn: Promise<unknown> = Promise.resolve();
+  private roomWaiters: Array<(caughtUp: boolean) => void> = [];
 
-  constructor(private readonly options: StreamOptions) {
-    this.feed = options.makeFeed({
-      message: (payload, verified) => this.enqueue({ payload, verified, arrivedAt: performance.now() }),
-      end: (errors) => this.end(errors),
-    });
-    this.feed.start();
-  }
+  /**
+   * @param graceMs how long answers may wait to be pulled before the reader has fallen behind, milliseconds.
+   * @param onReturn called once, when the reader ends the stream.
+   */
+  constructor(private readonly outlet: Outlet, private readonly graceMs: number, private readonly onReturn: () => void) {}
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
   /** The next answer; rejects once with SubscriptionFailure when the stream ends in errors. */
-  next(): Promise<IteratorResult<GatewayResult, undefined>> {
-    const result = this.turn.then(() => this.advance());
-    this.turn = result.catch(() => undefined);
-    return result;
+  next(): Promise<IteratorResult<GatewayAnswer, undefined>> {
+    const answer = this.waiting.shift();
+    if (answer !== undefined) {
+      if (this.waiting.length === 0) this.makeRoom(true);
+      return Promise.resolve({ done: false, value: answer });
+    }
+    if (!this.ended) return new Promise((resolve, reject) => { this.pulls.push({ resolve, reject }); });
+    const { failure } = this;
+    this.failure = undefined;
+    return failure === undefined ? Promise.resolve(DONE) : Promise.reject(failure);
   }
 
-  /** Ends the stream at the subgraph and drops what was not delivered. */
-  return(): Promise<IteratorResult<GatewayResult, undefined>> {
-    this.finish();
-    return Promise.resolve({ done: true, value: undefined });
+  /** Ends the stream and drops what was not pulled. */
+  return(): Promise<IteratorResult<GatewayAnswer, undefined>> {
+    this.waiting.length = 0;
+    if (!this.ended) {
+      this.close();
+      this.onReturn();
+    }
+    return Promise.resolve(DONE);
   }
 
   /** As `return`, and rejects with the reason. */
-  throw(reason: unknown): Promise<IteratorResult<GatewayResult, undefined>> {
-    this.finish();
-    return Promise.reject(reason instanceof Error ? reason : new Error(String(reason)));
+  async throw(reason: unknown): Promise<IteratorResult<GatewayAnswer, undefined>> {
+    await this.return();
+    throw reason instanceof Error ? reason : new Error(String(reason));
   }
 
-  private enqueue(entry: Waiting): void {
-    if (this.done || this.ended) return;
-    this.waiting.push(entry);
-    this.pump();
-    if (this.waiting.length < this.options.limits.maxWaitingEvents) return;
-    if (this.feed.canPause) this.feed.pause();
-    else this.end([toGraphQLError(this.lagging())]);
+  congested(): boolean {
+    return this.waiting.length >= MOST_WAITING || this.outlet.congested();
   }
 
-  private end(errors: readonly GraphQLError[]): void {
+  async caughtUp(): Promise<boolean> {
+    if (this.waiting.length >= MOST_WAITING && !(await this.room())) return false;
+    return this.outlet.congested() ? this.outlet.caughtUp() : true;
+  }
+
+  /** Hands the reader an answer. */
+  deliver(answer: StreamAnswer): void {
+    if (this.ended) return;
+    const pull = this.pulls.shift();
+    if (pull === undefined) this.waiting.push(answer);
+    else pull.resolve({ done: false, value: answer });
+  }
+
+  error(errors: readonly GraphQLError[]): void {
+    if (this.ended) return;
+    this.failure = new SubscriptionFailure(errors);
+    this.close();
+  }
+
+  complete(): void {
+    this.close();
+  }
+
+  /** Over HTTP an end without a word would look like the end of the stream. */
+  goingAway(errors: readonly GraphQLError[]): void {
+    this.error(errors);
+  }
+
+  cork(): void {
+    // Nothing is gained by keeping answers back: they are pulled.
+  }
+
+  uncork(): void {
+    // See cork.
+  }
+
+  private close(): void {
     if (this.ended) return;
     this.ended = true;
-    if (errors.length > 0) this.failure = new SubscriptionFailure(errors);
-    this.feed.close();
-    this.wake?.();
-  }
-
-  /** Starts executions up to the pipeline's width; the order of slots is the order of delivery. */
-  private pump(): void {
-    while (this.slots.length < this.options.limits.pipelinedEvents) {
-      const entry = this.waiting.shift();
-      if (entry === undefined) break;
-      const slot: Slot = { arrivedAt: entry.arrivedAt, result: undefined, fault: undefined, settled: false };
-      this.slots.push(slot);
-      const settle = (): void => {
-        slot.settled = true;
-        if (this.slots[0] === slot) this.wake?.();
-      };
-      this.options.execute(entry.payload, entry.verified).then(
-        (result) => { slot.result = result; settle(); },
-        (fault: unknown) => { slot.fault = fault; settle(); },
-      );
+    this.makeRoom(true);
+    for (const { resolve, reject } of this.pulls.splice(0)) {
+      const { failure } = this;
+      this.failure = undefined;
+      if (failure === undefined) resolve(DONE);
+      else reject(failure);
     }
-    if (!this.ended && this.waiting.length <= this.options.limits.maxWaitingEvents / 4) this.feed.resume();
   }
 
-  private async advance(): Promise<IteratorResult<GatewayResult, undefined>> {
-    while (!this.done) {
-      const head = this.slots[0];
-      if (head?.settled === true) {
-        if (this.options.outlet.congested()) {
-          const keptUp = await this.options.outlet.caughtUp();
-          if (this.done) break;
-          if (!keptUp) {
-            this.finish();
-            throw new SubscriptionFailure([toGraphQLError(this.lagging())]);
-          }
-        }
-        this.slots.shift();
-        this.pump();
-        if (head.result === undefined) {
-          this.finish();
-          throw head.fault instanceof Error ? head.fault : new Error('An event could not be executed.', { cause: head.fault });
-        }
-        this.options.metrics.events.inc({ field: this.options.field });
-        this.options.metrics.delivery.observe((performance.now() - head.arrivedAt) / 1000);
-        return { done: false, value: head.result };
-      }
-      if (this.ended && head === undefined && this.waiting.length === 0) {
-        const failure = this.failure;
-        this.finish();
-        if (failure !== undefined) throw failure;
-        break;
-      }
-      await this.sleep();
-    }
-    return { done: true, value: undefined };
-  }
-
-  private sleep(): Promise<void> {
-    if (this.done) return Promise.resolve();
+  private room(): Promise<boolean> {
     return new Promise((resolve) => {
-      this.wake = () => {
-        this.wake = undefined;
-        resolve();
-      };
+      const timer = setTimeout(() => resolve(false), this.graceMs);
+      this.roomWaiters.push((caughtUp) => {
+        clearTimeout(timer);
+        resolve(caughtUp);
+      });
     });
   }
 
-  private lagging(): AcgsError {
-    this.options.metrics.lagging.inc();
-    return new AcgsError('SUBSCRIPTION_LAGGING');
-  }
-
-  private finish(): void {
-    if (this.done) return;
-    this.done = true;
-    this.ended = true;
-    this.feed.close();
-    this.waiting.length = 0;
-    this.slots.length = 0;
-    this.wake?.();
-    this.options.onClosed();
+  private makeRoom(caughtUp: boolean): void {
+    for (const waiter of this.roomWaiters.splice(0)) waiter(caughtUp);
   }
 }

@@ -1,13 +1,12 @@
 /** Connections to subgraph instances, one each, opened when first needed and closed when idle, moved or quarantined. */
-import { randomUUID } from 'node:crypto';
 import type { SubscribePayload } from 'graphql-ws';
 import { AcgsError } from '../../ops/runtime/errors.js';
-import { signHopToken, type HopClaims } from '../../ops/runtime/hop-token.js';
 import type { SubgraphInstance } from '../execution/contracts.js';
 import type { EdgeDeps, EdgeLimits } from './edge-deps.js';
-import { UpstreamSocket, type UpstreamSink } from './upstream-socket.js';
+import { violationOf, type Judgement } from './upstream-protocol.js';
+import { UpstreamSocket, type UpstreamPayload, type UpstreamSink } from './upstream-socket.js';
 
-type PoolDeps = Pick<EdgeDeps, 'logger' | 'gate' | 'targets' | 'hopKey' | 'onHopHashChecked'>;
+type PoolDeps = Pick<EdgeDeps, 'logger' | 'targets' | 'upstream'>;
 
 interface Link {
   readonly instance: SubgraphInstance;
@@ -20,11 +19,14 @@ interface Link {
 /** A stream that runs on a pooled connection. */
 export interface PooledStream {
   readonly instance: SubgraphInstance;
-  /** True while the instance speaks under a hash that is accepted now. */
-  verified(): boolean;
+  /** What a message of the stream is worth now. */
+  judge(payload: UpstreamPayload): Judgement;
   /** Ends the stream at the subgraph at once. */
   cancel(): void;
 }
+
+/** What a stream needs of the pool. */
+export type StreamOpener = Pick<UpstreamPool, 'open' | 'refuse' | 'renew'>;
 
 export class UpstreamPool {
   private readonly links = new Map<string, Link>();
@@ -58,21 +60,26 @@ export class UpstreamPool {
     clearTimeout(link.idle);
     const settle = (): void => this.released(link);
     const cancel = link.socket.subscribe(payload, {
-      next: (message) => sink.next(message),
+      next: (message, size) => sink.next(message, size),
       error: (errors) => { settle(); sink.error(errors); },
       complete: () => { settle(); sink.complete(); },
       dropped: (cause) => sink.dropped(cause),
     });
     return {
       instance,
-      verified: () => link.hash !== undefined && this.deps.gate.isAccepted(link.hash),
+      judge: (message) => this.deps.upstream.judge(link.hash, message),
       cancel: () => { cancel(); settle(); },
     };
   }
 
   /** Refuses an instance that spoke under another hash: routing is told and all its streams are dropped. */
-  refuse(instance: SubgraphInstance, received: string | undefined): void {
+  refuse(instance: SubgraphInstance, received: string): void {
     this.links.get(keyOf(instance))?.socket.close(violationOf(instance.service, received));
+  }
+
+  /** Connects to an instance anew, so that it says again what it speaks under; its streams are dropped and resumed. */
+  renew(instance: SubgraphInstance): void {
+    this.links.get(keyOf(instance))?.socket.close(new AcgsError('SUBGRAPH_UNAVAILABLE', `The connection to ${instance.service} is made anew: the hash it was made under has closed.`));
   }
 
   /** Closes every connection; streams are dropped with SHUTTING_DOWN. */
@@ -87,18 +94,19 @@ export class UpstreamPool {
     const existing = this.links.get(key);
     if (existing?.socket.usable === true) return existing;
     const { service } = instance;
+    const { upstream } = this.deps;
     const link: Link = {
       instance,
       hash: undefined,
       idle: undefined,
       socket: new UpstreamSocket({
-        url: streamUrl(instance.url),
+        url: upstream.url(instance),
         subgraph: service,
         maxMessageBytes: this.limits.maxUpstreamMessageBytes,
         openTimeoutMs: 3_000,
         keepAliveMs: this.limits.keepAliveMs,
-        initPayload: () => ({ hop: signHopToken(this.deps.hopKey(service), service, 'connection', '', this.connectionClaims()), constitutionalHash: this.deps.gate.active() }),
-        acceptAck: (payload) => { link.hash = this.acceptedHash(service, payload); },
+        initPayload: () => upstream.initPayload(service),
+        acceptAck: (payload) => { link.hash = upstream.acknowledge(service, payload); },
         onClosed: (cause) => {
           clearTimeout(link.idle);
           if (this.links.get(key) === link) this.links.delete(key);
@@ -109,14 +117,6 @@ export class UpstreamPool {
     };
     this.links.set(key, link);
     return link;
-  }
-
-  private acceptedHash(subgraph: string, payload: unknown): string {
-    const received = typeof payload === 'object' && payload !== null ? (payload as Record<string, unknown>)['constitutionalHash'] : undefined;
-    const passed = typeof received === 'string' && this.deps.gate.isAccepted(received);
-    this.deps.onHopHashChecked?.(passed);
-    if (passed) return received;
-    throw violationOf(subgraph, typeof received === 'string' ? received : undefined);
   }
 
   private quarantine(instance: SubgraphInstance, violation: AcgsError): void {
@@ -151,25 +151,9 @@ export class UpstreamPool {
     }
     return new AcgsError('SUBGRAPH_UNAVAILABLE', `The stream of ${instance.service} moves to another instance.`);
   }
-
-  private connectionClaims(): HopClaims {
-    return { principal: null, credentialId: null, revocationEpoch: 0, constitutionalHash: this.deps.gate.active(), hashPresented: false, requestId: randomUUID(), deadline: null };
-  }
 }
 
 /** An instance is its URL: the target feed may learn its id later. */
 function keyOf({ service, url }: SubgraphInstance): string {
   return `${service}\n${url}`;
-}
-
-function streamUrl(base: string): string {
-  const url = new URL(base);
-  url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
-  url.pathname = '/graphql';
-  url.search = '';
-  return url.href;
-}
-
-function violationOf(subgraph: string, received: string | undefined): AcgsError {
-  return new AcgsError('CONSTITUTIONAL_VIOLATION', `An instance of ${subgraph} spoke under another constitutional hash; its stream was refused.`, { subgraph, received: received ?? null });
 }

@@ -8,7 +8,8 @@ export type UpstreamPayload = FormattedExecutionResult<Record<string, unknown>, 
 
 /** Receives what belongs to one stream. After `error`, `complete` or `dropped` nothing more comes. */
 export interface UpstreamSink {
-  next(payload: UpstreamPayload): void;
+  /** @param size length of the message that brought it, bytes. */
+  next(payload: UpstreamPayload, size: number): void;
   error(errors: readonly GraphQLFormattedError[]): void;
   complete(): void;
   /** The connection is gone or was never made; the stream may be resumed elsewhere. */
@@ -24,8 +25,8 @@ export interface UpstreamSocketOptions {
   readonly openTimeoutMs: number;
   /** Ping interval, and how long a pong may take, milliseconds. */
   readonly keepAliveMs: number;
-  /** Payload of `connection_init`, made when the socket is open. */
-  readonly initPayload: () => Record<string, unknown>;
+  /** Payload of `connection_init`, made when the socket is open; undefined sends none. */
+  readonly initPayload: () => Record<string, unknown> | undefined;
   /** Checks the payload of `connection_ack`. @throws AcgsError to refuse the instance. */
   readonly acceptAck: (payload: unknown) => void;
   /** Called once, after every stream was told. */
@@ -51,12 +52,15 @@ export class UpstreamSocket {
   constructor(private readonly options: UpstreamSocketOptions) {
     this.socket = new WebSocket(options.url, GRAPHQL_TRANSPORT_WS_PROTOCOL, {
       handshakeTimeout: options.openTimeoutMs, maxPayload: options.maxMessageBytes, perMessageDeflate: false,
+      // Decoding replaces what is not UTF-8, so nothing malformed travels on; a check before it would read every byte twice.
+      skipUTF8Validation: true,
     });
     this.ackTimeout = setTimeout(() => this.end(unavailable(options.subgraph, 'did not acknowledge the connection in time')), options.openTimeoutMs * 2);
     this.keepAlive = setInterval(() => this.beat(), options.keepAliveMs);
     this.keepAlive.unref();
     this.socket.on('open', () => {
-      this.socket.send(stringifyMessage({ type: MessageType.ConnectionInit, payload: options.initPayload() }));
+      const payload = options.initPayload();
+      this.socket.send(stringifyMessage({ type: MessageType.ConnectionInit, ...(payload === undefined ? {} : { payload }) }));
     });
     this.socket.on('message', (data) => this.receive(String(data)));
     this.socket.on('pong', () => { this.alive = true; });
@@ -116,7 +120,7 @@ export class UpstreamSocket {
         this.socket.send(stringifyMessage({ type: MessageType.Pong }));
         return;
       case MessageType.Next:
-        this.streams.get(message.id)?.sink.next(message.payload);
+        this.streams.get(message.id)?.sink.next(message.payload, text.length);
         return;
       case MessageType.Error: {
         const stream = this.take(message.id);

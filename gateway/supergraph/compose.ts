@@ -1,10 +1,11 @@
 /** Composes subgraph schemas into the supergraph the gateway serves, refusing what Apollo's composition lets pass. */
 import { composeServices } from '@apollo/composition';
 import { Kind, parse, print, type ConstDirectiveNode, type DocumentNode } from 'graphql';
-import { checkSubgraph, CompositionError, type CompositionProblem } from './constitution-check.js';
+import { CompositionError, type CompositionProblem } from './composition-error.js';
+import { checkSubgraph } from './constitution-check.js';
 import { CONSTITUTIONAL_URL } from './link-names.js';
 
-export { CompositionError } from './constitution-check.js';
+export { CompositionError } from './composition-error.js';
 
 /** One subgraph: its full SDL with the constitutional and common definitions in it. */
 export interface SubgraphSource {

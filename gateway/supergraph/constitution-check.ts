@@ -1,24 +1,9 @@
 /** Gate 1: refuses subgraphs and supergraphs that are not bound to an accepted constitution (design section 4). */
 import { buildSubgraph, type Schema } from '@apollo/federation-internals';
 import { parse } from 'graphql';
-import { directiveNameIn, linkedFeature, CONSTITUTIONAL_IDENTITY, CONSTITUTIONAL_URL } from './link-names.js';
+import { directiveNameIn, FEDERATION_IDENTITY, linkedFeature, nameInFeature, CONSTITUTIONAL_IDENTITY, CONSTITUTIONAL_URL } from './link-names.js';
+import type { CompositionProblem } from './composition-error.js';
 import { declaredHashes } from './directive-index.js';
-
-/** One thing that keeps a schema from being composed or loaded. */
-export interface CompositionProblem {
-  /** Subgraph it was found in; null for the supergraph as a whole. */
-  readonly subgraph: string | null;
-  readonly code: 'CONSTITUTION_NOT_LINKED' | 'CONSTITUTION_NOT_COMPOSED' | 'CONSTITUTION_HASH_MISSING' | 'CONSTITUTION_HASH_REFUSED' | 'MUTATION_LEVEL_MISSING' | 'INVALID_SDL' | 'COMPOSITION_FAILED';
-  readonly message: string;
-}
-
-/** Schemas that may not be served together; its message lists every problem. */
-export class CompositionError extends Error {
-  override readonly name = 'CompositionError';
-  constructor(readonly problems: readonly CompositionProblem[]) {
-    super(`The supergraph is refused:\n${problems.map(({ subgraph, code, message }) => `  - ${subgraph === null ? '' : `${subgraph}: `}${code}: ${message}`).join('\n')}`);
-  }
-}
 
 /**
  * Checks one subgraph's SDL before composition, which is silent about these mistakes.
@@ -40,7 +25,7 @@ export function checkSubgraph(name: string, url: string, sdl: string, accepted: 
   const directiveName = directiveNameIn(schema, 'constitutional');
   if (directiveName === undefined) return [problem('CONSTITUTION_NOT_LINKED', `the schema links ${CONSTITUTIONAL_URL} and does not define its directive.`)];
   const problems: CompositionProblem[] = [];
-  const composed = schema.schemaDefinition.appliedDirectivesOf('composeDirective').some((applied) => (applied.arguments() as Record<string, unknown>)['name'] === `@${directiveName}`);
+  const composed = schema.schemaDefinition.appliedDirectivesOf(nameInFeature(schema, FEDERATION_IDENTITY, 'composeDirective') ?? 'composeDirective').some((applied) => (applied.arguments() as Record<string, unknown>)['name'] === `@${directiveName}`);
   if (!composed) problems.push(problem('CONSTITUTION_NOT_COMPOSED', `the schema needs @composeDirective(name: "@${directiveName}").`));
   problems.push(...checkHashes(name, declaredHashes(schema, directiveName), accepted, directiveName));
   for (const field of schema.schemaDefinition.rootType('mutation')?.fields() ?? []) {

@@ -7,6 +7,8 @@ export const CONSTITUTIONAL_IDENTITY = 'https://specs.acgs.internal/constitution
 export const CONSTITUTIONAL_URL = `${CONSTITUTIONAL_IDENTITY}/v1.0`;
 
 const APOLLO = 'https://specs.apollo.dev';
+/** Identity of the federation specification, which subgraphs link. */
+export const FEDERATION_IDENTITY = `${APOLLO}/federation`;
 
 /** Directives the gateway enforces, with the specification each comes from in a supergraph. */
 export const ENFORCED = {
@@ -27,6 +29,7 @@ export const ENFORCED_FEATURES = [
   `${APOLLO}/requiresScopes/v0.1`,
   `${APOLLO}/policy/v0.1`,
   `${APOLLO}/cost/v0.1`,
+  `${APOLLO}/context/v0.1`,
 ] as const;
 
 /** The link to a specification, if the schema has one. */
@@ -37,8 +40,11 @@ export function linkedFeature(schema: Schema, identity: string): CoreFeature | u
 /** Name of an enforced directive in this supergraph; undefined when the supergraph does not link its specification. */
 export function directiveNameIn(schema: Schema, directive: EnforcedDirective): string | undefined {
   const { identity, name } = ENFORCED[directive];
-  const feature = linkedFeature(schema, identity);
-  if (feature === undefined) return undefined;
-  const inSchema = feature.directiveNameInSchema(name);
-  return schema.directive(inSchema) === undefined ? undefined : inSchema;
+  return nameInFeature(schema, identity, name);
+}
+
+/** Name of a directive of a linked specification in this schema; undefined when the schema does not link it or lacks the directive. */
+export function nameInFeature(schema: Schema, identity: string, directive: string): string | undefined {
+  const inSchema = linkedFeature(schema, identity)?.directiveNameInSchema(directive);
+  return inSchema === undefined || schema.directive(inSchema) === undefined ? undefined : inSchema;
 }

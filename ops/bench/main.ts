@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { GraphClient } from '../client/graph-client.js';
 import { projectPath } from '../runtime/package-root.js';
 import { measureAlertLatency } from './alert-latency.js';
-import { benchEnvironment, selectedBenches } from './config.js';
+import { benchArguments, benchEnvironment, NAMED_BENCHES } from './config.js';
+import { gatewayBench, onStage } from './gateway/gateway-bench.js';
+import { soak } from './gateway/soak.js';
 import { openLoop } from './load.js';
 import { startPlaneProcess, type PlaneProcess } from './plane-process.js';
 import { median, summarise, type Summary } from './statistics.js';
@@ -22,7 +24,13 @@ interface Row {
 }
 
 async function main(): Promise<void> {
-  const wanted = selectedBenches();
+  const { names: wanted, gateway } = benchArguments();
+  const problems: string[] = [];
+  if (wanted.includes('gateway-soak')) problems.push(...await onStage('benchmark', (stage) => soak(stage, gateway)));
+  if (wanted.includes('gateway')) problems.push(...await gatewayBench(gateway));
+  for (const problem of problems) process.stderr.write(`NOT VALID: ${problem}\n`);
+  if (problems.length > 0) process.exitCode = 1;
+  if (wanted.length > 0 && wanted.every((name) => NAMED_BENCHES.some((named) => named === name))) return;
   const runs = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
   const folder = await mkdtemp(join(tmpdir(), 'acgs-bench-'));
   const rows: Row[] = [];

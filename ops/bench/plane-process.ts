@@ -8,6 +8,8 @@ import { projectPath } from '../runtime/package-root.js';
 export interface PlaneProcess {
   readonly url: string;
   readonly webhookUrl: string;
+  /** Base URL of each subgraph. */
+  readonly subgraphUrls: Readonly<Record<string, string>>;
   readonly pid: number;
   /** Time from spawning to the printed banner, seconds. */
   readonly startSeconds: number;
@@ -30,6 +32,7 @@ export async function startPlaneProcess(dataDirectory: string, environment: Read
   const secret = (name: string): string => readFileSync(join(dataDirectory, 'secrets', name), 'utf8').trim();
   return {
     url: urlOf(/GraphQL +(http:\S+)\/graphql/), webhookUrl: urlOf(/webhook +(http:\S+)/), pid: child.pid ?? 0,
+    subgraphUrls: Object.fromEntries([...(/^ +Subgraphs +(.*)$/m.exec(printed)?.[1] ?? '').matchAll(/(\S+) :(\d+)/g)].map(([, name = '', port = '']) => [name, `http://127.0.0.1:${port}`])),
     startSeconds: (performance.now() - started) / 1_000,
     get adminPassword() { return secret('admin.password'); },
     get webhookToken() { return secret('alertmanager-webhook.token'); },

@@ -1,6 +1,5 @@
 /** Hop tokens: proof, per request, that a call to a subgraph comes from the gateway and for whom (design section 2). */
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { sha256 } from './canonical-json.js';
+import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { AcgsError } from './errors.js';
 
 /** Header that carries the token on HTTP; over WebSocket it travels in `extensions.hop` of each subscribe message. */
@@ -69,10 +68,27 @@ export function subscribeBody(query: string, variables: unknown): string {
  * @param ttlMs life in milliseconds, at most 30,000; default 15,000.
  */
 export function signHopToken(key: Uint8Array, audience: string, path: string, body: string | Uint8Array, claims: HopClaims, now: number = Date.now(), ttlMs = 15_000): string {
+  return signSealedClaims(key, audience, path, bodyDigest(body), sealClaims(claims), now, ttlMs);
+}
+
+/** Claims as text, to be signed for any number of calls. */
+export type SealedClaims = string & { readonly sealed: unique symbol };
+
+/** The claims' part of a token, made once for all calls of a request. */
+export function sealClaims({ principal, credentialId, revocationEpoch, constitutionalHash, hashPresented, requestId, deadline }: HopClaims): SealedClaims {
+  return JSON.stringify({ principal, credentialId, revocationEpoch, constitutionalHash, hashPresented, requestId, deadline }).slice(0, -1) as SealedClaims;
+}
+
+/** Digest that binds a token to a body: SHA-256, base64url. */
+export function bodyDigest(body: string | Uint8Array): string {
+  return hash('sha256', body, 'base64url');
+}
+
+/** As `signHopToken`, from parts that were made before. */
+export function signSealedClaims(key: Uint8Array, audience: string, path: string, digest: string, claims: SealedClaims, now: number, ttlMs: number): string {
   if (ttlMs > HOP_MAX_TTL_MS) throw new RangeError(`A hop token lives at most ${HOP_MAX_TTL_MS} ms.`);
-  const envelope: Envelope = { ...claims, aud: audience, path, body: sha256(body).toString('base64url'), exp: now + ttlMs };
-  const payload = Buffer.from(JSON.stringify(envelope)).toString('base64url');
-  return `${payload}.${mac(key, payload).toString('base64url')}`;
+  const payload = Buffer.from(`${claims},"aud":${JSON.stringify(audience)},"path":${JSON.stringify(path)},"body":"${digest}","exp":${now + ttlMs}}`).toString('base64url');
+  return `${payload}.${createHmac('sha256', key).update(payload).digest('base64url')}`;
 }
 
 /**
@@ -91,7 +107,7 @@ export function verifyHopToken(key: Uint8Array, audience: string, path: string, 
   if (envelope.path !== path) throw refusal('for another path');
   if (envelope.exp < now) throw refusal('expired');
   if (envelope.exp > now + HOP_MAX_TTL_MS + 5_000) throw refusal('too long-lived');
-  if (envelope.body !== sha256(body).toString('base64url')) throw refusal('for another body');
+  if (envelope.body !== bodyDigest(body)) throw refusal('for another body');
   return envelope;
 }
 

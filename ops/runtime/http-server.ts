@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AcgsError, type ErrorCode } from './errors.js';
 import type { Logger } from './logger.js';
+import { readBody, RequestAborted } from './request-body.js';
 import type { Registry } from 'prom-client';
 
 export interface HttpReply {
@@ -27,6 +28,14 @@ export interface HttpRequest {
 /** Answers a request; `undefined` means that the handler wrote the response itself. */
 export type HttpHandler = (request: HttpRequest) => Promise<HttpReply | undefined> | HttpReply | undefined;
 
+/**
+ * Takes every method of one path, with the body unread, and answers by itself. What it throws before it has begun to
+ * answer becomes a plain fault reply.
+ * @param search query string without the question mark; empty when there is none.
+ * @param draining true once the server is stopping: refuse with SHUTTING_DOWN.
+ */
+export type RawHandler = (request: IncomingMessage, response: ServerResponse, search: string, draining: boolean) => Promise<void>;
+
 export interface Readiness {
   readonly ready: boolean;
   /** Status body; degraded parts are named here and do not make the process unready. */
@@ -41,6 +50,10 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   /** Handlers by `METHOD /path`. */
   readonly routes: Readonly<Record<string, HttpHandler>>;
+  /** Handlers by path that read and write by themselves; they come before `routes`. */
+  readonly rawRoutes?: Readonly<Record<string, RawHandler>>;
+  /** Headers of every reply except those of raw handlers; a reply's own headers win. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly registry: Registry;
   readonly readiness: () => Promise<Readiness> | Readiness;
   /** Largest body in bytes; default 1 MiB. */
@@ -102,47 +115,62 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     ...options.routes,
   };
 
+  const allowed = methodsByPath(Object.keys(routes));
+  const { headers = {}, rawRoutes = {} } = options;
+
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
+    const { path, search } = splitTarget(request.url);
+    const raw = Object.hasOwn(rawRoutes, path) ? rawRoutes[path] : undefined;
+    if (raw !== undefined) return raw(request, response, search, draining);
     const method = request.method ?? 'GET';
-    const handler = routes[`${method} ${url.pathname}`];
+    const key = `${method} ${path}`;
+    const handler = Object.hasOwn(routes, key) ? routes[key] : undefined;
     if (handler === undefined) {
-      request.resume();
-      const known = Object.keys(routes).some((route) => route.endsWith(` ${url.pathname}`));
-      send(response, faultReply(new AcgsError(known ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND')));
-      return;
+      const allow = allowed.get(path);
+      throw allow === undefined ? new AcgsError('NOT_FOUND') : new MethodNotAllowed(allow);
     }
-    if (draining && !url.pathname.startsWith('/health/')) {
-      request.resume();
-      send(response, faultReply(new AcgsError('SHUTTING_DOWN')));
-      return;
-    }
+    if (draining && !path.startsWith('/health/')) throw new AcgsError('SHUTTING_DOWN');
     const body = method === 'GET' || method === 'HEAD' ? EMPTY : await readBody(request, bodyLimit);
-    const reply = await handler({ method, path: url.pathname, query: url.searchParams, headers: request.headers, body, raw: { request, response } });
-    if (reply !== undefined) send(response, reply);
+    let query: URLSearchParams | undefined;
+    const reply = await handler({ method, path, get query() { return (query ??= new URLSearchParams(search)); }, headers: request.headers, body, raw: { request, response } });
+    if (reply !== undefined) send(response, reply, headers);
+  };
+
+  const fail = (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
+    if (error instanceof RequestAborted) {
+      logger.debug({ path: request.url }, 'A client went away while it sent a request');
+      response.destroy();
+      return;
+    }
+    if (response.headersSent) {
+      logger.error({ err: error }, 'A handler failed after it had begun to answer');
+      response.destroy();
+      return;
+    }
+    if (!(error instanceof AcgsError)) logger.error({ err: error, path: request.url }, 'A handler failed');
+    send(response, faultReply(error instanceof AcgsError ? error : new AcgsError('INTERNAL')), error instanceof MethodNotAllowed ? { ...headers, allow: error.allow } : headers);
   };
 
   const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 20_000, requestTimeout: 60_000 }, (request, response) => {
     running += 1;
-    response.on('close', () => {
+    let parts = 2;
+    // A request is over when its handler is done and its connection is free: a client that left does not end a mutation.
+    const settle = (): void => {
+      parts -= 1;
+      if (parts > 0) return;
       running -= 1;
       if (running === 0) idle?.();
-    });
-    answer(request, response).catch((error: unknown) => {
-      if (response.headersSent) {
-        logger.error({ err: error }, 'A handler failed after it had begun to answer');
-        response.destroy();
-        return;
-      }
-      if (!(error instanceof AcgsError)) logger.error({ err: error, path: request.url }, 'A handler failed');
-      send(response, faultReply(error instanceof AcgsError ? error : new AcgsError('INTERNAL')));
-    });
+    };
+    response.on('close', settle);
+    answer(request, response).catch((error: unknown) => fail(request, response, error)).finally(settle);
   });
   server.on('upgrade', (request, socket, head) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-    const upgrade = options.upgrades?.[path];
+    const { path } = splitTarget(request.url);
+    const upgrade = options.upgrades !== undefined && Object.hasOwn(options.upgrades, path) ? options.upgrades[path] : undefined;
     if (upgrade === undefined || draining) {
-      socket.end(`HTTP/1.1 ${draining ? '503 Service Unavailable' : '404 Not Found'}\r\nconnection: close\r\n\r\n`);
+      // Node hands over the socket without listeners: an error nobody listens to would end the process.
+      socket.on('error', (error) => logger.debug({ err: error }, 'A connection broke while its upgrade was refused'));
+      socket.end(`HTTP/1.1 ${draining ? '503 Service Unavailable' : '404 Not Found'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy());
       return;
     }
     upgrade(request, socket, head);
@@ -176,31 +204,42 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
 
 const EMPTY = Buffer.alloc(0);
 
-function send(response: ServerResponse, reply: HttpReply): void {
+/** METHOD_NOT_ALLOWED with what is allowed instead (RFC 9110, section 15.5.6). */
+class MethodNotAllowed extends AcgsError {
+  constructor(readonly allow: string) {
+    super('METHOD_NOT_ALLOWED');
+  }
+}
+
+function methodsByPath(keys: readonly string[]): ReadonlyMap<string, string> {
+  const methods = new Map<string, string>();
+  for (const key of keys) {
+    const [method = '', path = ''] = key.split(' ');
+    methods.set(path, methods.has(path) ? `${methods.get(path)}, ${method}` : method);
+  }
+  return methods;
+}
+
+/**
+ * Splits a request target into path and query string (RFC 9112, section 3.2): origin form as clients send it, absolute
+ * form as proxies may. Anything else has a path that nothing is served at.
+ */
+export function splitTarget(target = '/'): { readonly path: string; readonly search: string } {
+  const origin = target.startsWith('/') ? target : absolutePath(target);
+  const mark = origin.indexOf('?');
+  return mark === -1 ? { path: origin, search: '' } : { path: origin.slice(0, mark), search: origin.slice(mark + 1) };
+}
+
+function absolutePath(target: string): string {
+  const match = /^https?:\/\/[^/?#]+(.*)$/i.exec(target);
+  return match === null ? target : match[1]?.startsWith('/') === true ? match[1] : `/${match[1] ?? ''}`;
+}
+
+function send(response: ServerResponse, reply: HttpReply, headers: Readonly<Record<string, string>>): void {
   if (response.destroyed) return;
   const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : (reply.body ?? EMPTY);
-  response.writeHead(reply.status, { ...reply.headers, 'content-length': body.length });
+  response.writeHead(reply.status, { ...headers, ...reply.headers, 'content-length': body.length });
   response.end(body);
-}
-
-async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > limit) {
-    request.resume();
-    throw tooLarge(limit);
-  }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge(limit);
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0] as Buffer : Buffer.concat(chunks);
-}
-
-function tooLarge(limit: number): AcgsError {
-  return new AcgsError('PAYLOAD_TOO_LARGE', `The body is larger than ${limit} bytes.`, { limitBytes: limit });
 }
 
 /** Reads a JSON body. @throws AcgsError UNSUPPORTED_MEDIA_TYPE or the given code when it is not JSON. */

@@ -50,6 +50,11 @@ export class EventLog {
     return () => { this.listeners.delete(listener); };
   }
 
+  /** Position of the last event that was handed to the listeners; 0 when there is none. */
+  position(): number {
+    return this.lastPosition;
+  }
+
   /** Number of the last event of a stream; 0 when there is none. */
   async head(stream: string): Promise<number> {
     const { rows } = await this.pool.query<{ last: string | null }>(`SELECT max(seq) AS last FROM ${this.schema}.outbox WHERE stream = $1`, [stream]);

@@ -1,6 +1,7 @@
 /** Executes GraphQL for the gateway: hop token and constitutional hash first, then parse, validate and execute (gate 4). */
 import { GraphQLError, execute, parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { POSITION_HEADER } from '../../ops/runtime/change-feed.js';
 import { AcgsError, isErrorCode } from '../../ops/runtime/errors.js';
 import { HASH_HEADER, HOP_HEADER, verifyHopToken, type HopClaims } from '../../ops/runtime/hop-token.js';
 import { graphqlFaultReply, jsonReply, readJson, type HttpHandler, type HttpReply, type HttpRequest } from '../../ops/runtime/http-server.js';
@@ -18,6 +19,8 @@ export interface GraphqlHandlerOptions {
   readonly acceptedHashes: () => readonly string[];
   readonly metrics: ServiceMetrics;
   readonly logger: Logger;
+  /** Position of the last event this process has taken in; answers carry it, so that the gateway knows how new they are. */
+  readonly position: () => number;
 }
 
 export interface PreparedDocument {
@@ -63,11 +66,13 @@ export function graphqlHandler(options: GraphqlHandlerOptions): HttpHandler {
   const documents = new DocumentCache(options.schema, options.metrics);
   return async (request) => {
     const started = performance.now();
+    // Taken before anything is read: what the answer shows is at least this new.
+    const position = String(options.position());
     let operation = 'unknown';
     const reply = await answer(options, documents, request, (kind) => { operation = kind; });
     options.metrics.requests.inc({ operation, status: String(reply.status) });
     options.metrics.requestDuration.observe({ operation }, (performance.now() - started) / 1_000);
-    return { ...reply, headers: { ...reply.headers, [HASH_HEADER]: options.activeHash() } };
+    return { ...reply, headers: { ...reply.headers, [HASH_HEADER]: options.activeHash(), [POSITION_HEADER]: position } };
   };
 }
 

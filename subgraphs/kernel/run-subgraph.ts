@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLResolverMap } from '@apollo/subgraph/dist/schema-helper/resolverMap.js';
 import { parse, type GraphQLSchema } from 'graphql';
+import { CHANGES_PATH } from '../../ops/runtime/change-feed.js';
 import { loadManifest, ManifestError, type ConstitutionManifest } from '../../ops/runtime/constitution-manifest.js';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import { HASH_HEADER } from '../../ops/runtime/hop-token.js';
@@ -13,6 +14,7 @@ import { createMetrics } from '../../ops/runtime/metrics.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { SECRET, secretKey } from '../../ops/runtime/secret-files.js';
 import { schemaOf, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
+import { changesRoute, Wakeups } from './change-feed.js';
 import { Commands } from './commands.js';
 import { Cursors } from './cursor.js';
 import { Database } from './database.js';
@@ -100,12 +102,18 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
   const events = lifecycle.add('event log', new EventLog(database.pool, schemaName, options.bus, logger));
   await events.start();
   sequencer.start();
-  const cursors = new Cursors(secretKey(options.dataDirectory, SECRET.cursorOf(name)), await events.epoch());
+  const epoch = await events.epoch();
+  const cursors = new Cursors(secretKey(options.dataDirectory, SECRET.cursorOf(name)), epoch);
   const memory = new RememberedReads();
-  events.listen((news) => memory.forgetBy(news));
+  const wakeups = new Wakeups();
+  events.listen((news) => {
+    memory.forgetBy(news);
+    wakeups.wake();
+  });
   const commands = new Commands(database, () => manifest.active, (streams) => {
     memory.forget(streams);
     sequencer.poke();
+    wakeups.wake();
   }, clock);
 
   const deps: SubgraphDeps = {
@@ -123,12 +131,13 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
   const parts = await definition.assemble(deps);
   const hop: GraphqlHandlerOptions = {
     name, logger, metrics, schema: buildSchemaOf(name, parts.resolvers), hopKey: options.hopKey,
-    activeHash: () => manifest.active, acceptedHashes: () => manifest.accepted,
+    activeHash: () => manifest.active, acceptedHashes: () => manifest.accepted, position: () => events.position(),
   };
   const subscriptions = createSubscriptionServer(hop);
+  const hopRoutes: Readonly<Record<string, HopRoute>> = { ...parts.hopRoutes, [`GET ${CHANGES_PATH}`]: changesRoute({ pool: database.pool, schema: schemaName, epoch, wakeups }) };
   const server = await startHttpServer({
     name, host: options.host, port: options.port, logger, registry: metrics.registry,
-    routes: { 'POST /graphql': graphqlHandler(hop), ...parts.routes, ...hopGuarded(hop, parts.hopRoutes) },
+    routes: { 'POST /graphql': graphqlHandler(hop), ...parts.routes, ...hopGuarded(hop, hopRoutes) },
     upgrades: { '/graphql': (request, socket, head) => subscriptions.upgrade(request, socket, head) },
     readiness: async () => readiness(name, database, manifest),
     ...(parts.bodyLimit === undefined ? {} : { bodyLimit: parts.bodyLimit }),

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Supergraph } from '@apollo/federation-internals';
 import { describe, expect, test } from '@jest/globals';
-import { getNamedType, getNullableType, isEnumType, isInputObjectType, isInterfaceType, isListType, isObjectType, isUnionType, parse, validate, type ConstDirectiveNode, type FieldDefinitionNode, type GraphQLSchema, type TypeNode } from 'graphql';
+import { getNamedType, getNullableType, isEnumType, isInputObjectType, isInterfaceType, isListType, isObjectType, isUnionType, parse, validate, valueFromASTUntyped, type ConstDirectiveNode, type FieldDefinitionNode, type GraphQLSchema, type TypeNode } from 'graphql';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { SUBGRAPH_NAMES } from '../../ops/runtime/subgraph-names.js';
 import { buildSchemaOf, subgraphSdl } from '../../subgraphs/kernel/run-subgraph.js';
@@ -69,6 +69,22 @@ describe.each(SUBGRAPH_NAMES)('%s', (name) => {
     const open = ['Query', 'Subscription', 'Mutation'].flatMap((type) => fieldsOf(name, type)).filter((field) => !['authenticated', 'requiresScopes', 'policy'].some((directive) => has(field.directives, directive))).map((field) => field.name.value);
     // The few doors that must stand open to be let in at all, or to check the constitution from outside.
     expect(open.filter((field) => !['login', 'refreshSession', 'constitution', 'constitutionalValidation', 'principle'].includes(field))).toEqual([]);
+  });
+
+  test('says of what may be cached how changes are told, and never of lists of objects, mutations or who may do what', () => {
+    const document = parse(subgraphSdl(name));
+    const objects = new Set(document.definitions.flatMap((node) => (node.kind === 'ObjectTypeDefinition' ? [node.name.value] : [])));
+    const wrong = document.definitions.flatMap((node) => (node.kind !== 'ObjectTypeDefinition' ? [] : (node.fields ?? []).filter((field) => {
+      const hint = field.directives?.find((directive) => directive.name.value === 'cacheControl');
+      if (hint === undefined) return false;
+      const given = Object.fromEntries((hint.arguments ?? []).map(({ name: argument, value }) => [argument.value, valueFromASTUntyped(value)]));
+      const streams = given['changedBy'];
+      const plain = typeof given['maxAge'] === 'number' && given['maxAge'] > 0 && given['maxAge'] <= 3_600 && ['PUBLIC', 'PRIVATE'].includes(String(given['scope'] ?? 'PUBLIC')) && Array.isArray(streams) && streams.length > 0;
+      const rooted = node.name.value !== 'Query' || field.arguments?.some((argument) => argument.name.value === given['key']) === true;
+      const list = field.type.kind === 'ListType' || (field.type.kind === 'NonNullType' && field.type.type.kind === 'ListType');
+      return !plain || !rooted || (list && objects.has(namedType(field.type))) || ['Mutation', 'Subscription'].includes(node.name.value) || name === 'auth';
+    }).map((field) => `${node.name.value}.${field.name.value}`)));
+    expect(wrong).toEqual([]);
   });
 
   test('builds as a subgraph', () => {

@@ -6,17 +6,20 @@ import { DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/feder
 import { QueryPlanner } from '@apollo/query-planner';
 import { WebSocket } from 'ws';
 import { createHashGate } from '../../gateway/enforcement/constitutional-gate.js';
-import { ConnectionPools } from '../../gateway/execution/connection-pools.js';
-import type { Credentials, HeadersLike, SubgraphInstance, SupergraphSnapshot, TargetView } from '../../gateway/execution/contracts.js';
+import { ConnectionPools } from '../../gateway/execution/upstream/connection-pools.js';
+import type { Credentials, GatewayRequest, HeadersLike, PreparedOperation, SubgraphInstance, SupergraphSnapshot, TargetView } from '../../gateway/execution/contracts.js';
 import { createExecute } from '../../gateway/execution/execute.js';
-import { createPrepare } from '../../gateway/execution/prepare.js';
-import { createSubgraphCalls } from '../../gateway/execution/transport.js';
+import { createPrepare } from '../../gateway/execution/preparation/prepare.js';
+import { createSubgraphCalls } from '../../gateway/execution/upstream/transport.js';
 import type { EdgeDeps, EdgeLimits } from '../../gateway/subscriptions/edge-deps.js';
 import { createEventExecutor } from '../../gateway/subscriptions/event-execution.js';
+import { createSubscriptions, type Subscriptions } from '../../gateway/subscriptions/subscriptions.js';
+import { createHopProtocol, type UpstreamProtocol } from '../../gateway/subscriptions/upstream-protocol.js';
 import { createWebSocketEdge, type WebSocketEdge } from '../../gateway/subscriptions/websocket-edge.js';
 import { composeSupergraph } from '../../gateway/supergraph/compose.js';
 import { indexDirectives } from '../../gateway/supergraph/directive-index.js';
 import { ENFORCED_FEATURES } from '../../gateway/supergraph/link-names.js';
+import { planOperation } from '../../gateway/supergraph/planning/planner-faults.js';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import { createLogger } from '../../ops/runtime/logger.js';
 import { createMetrics } from '../../ops/runtime/metrics.js';
@@ -24,19 +27,27 @@ import { ALERTS_SDL, HASH, SERVICES_SDL, hopKey, type Message, type MiniSubgraph
 
 export const WRONG_HASH = '0123456789abcdef';
 
-function loadSnapshot(): SupergraphSnapshot {
-  const { supergraphSdl } = composeSupergraph([{ name: 'alerts', url: 'http://alerts', sdl: ALERTS_SDL }, { name: 'services', url: 'http://services', sdl: SERVICES_SDL }], [HASH]);
+/** A supergraph of the two mini subgraphs. @param id names it, as its digest does in production. */
+export function snapshotOf(id: string, alertsSdl = ALERTS_SDL, servicesSdl = SERVICES_SDL): SupergraphSnapshot {
+  const { supergraphSdl } = composeSupergraph([{ name: 'alerts', url: 'http://alerts', sdl: alertsSdl }, { name: 'services', url: 'http://services', sdl: servicesSdl }], [HASH]);
   const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures: new Set([...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES, ...ENFORCED_FEATURES]) });
-  const federationApiSchema = supergraph.apiSchema();
+  const planner = new QueryPlanner(supergraph);
   return {
-    id: 'test', sdl: supergraphSdl, supergraph, supergraphSchema: supergraph.schema.toGraphQLJSSchema(), apiSchema: federationApiSchema.toGraphQLJSSchema(),
-    federationApiSchema, planner: new QueryPlanner(supergraph), directives: indexDirectives(supergraph.schema),
+    id, sdl: supergraphSdl, services: supergraph.subgraphsMetadata(), supergraphSchema: supergraph.schema.toGraphQLJSSchema(), apiSchema: supergraph.apiSchema().toGraphQLJSSchema(),
+    directives: indexDirectives(supergraph.schema), plan: async (document, operationName) => planOperation({ supergraph, planner, document, operationName }),
   };
 }
-const SNAPSHOT = loadSnapshot();
+const SNAPSHOT = snapshotOf('first');
 
 export interface TestGateway {
   readonly edge: WebSocketEdge;
+  readonly subscriptions: Subscriptions;
+  /** What a request needs to open a stream without WebSocket. */
+  prepare(query: string, principalId: string | null, variables?: Message): Promise<{ request: GatewayRequest; prepared: PreparedOperation; variables: Message }>;
+  /** Replaces the supergraph; resolves when every subscription was carried over. */
+  swap(snapshot: SupergraphSnapshot): Promise<void>;
+  /** Value of a metric, summed over its labels. */
+  metric(name: string): Promise<number>;
   readonly url: string;
   /** Ids of revoked credentials; call `revoke` to add one. */
   revoke(credentialId: string): void;
@@ -52,6 +63,8 @@ export interface TestGateway {
 export interface GatewayOptions {
   readonly limits?: Partial<EdgeLimits>;
   readonly port?: number;
+  /** Instead of hop tokens. */
+  readonly upstream?: UpstreamProtocol;
 }
 
 /** Bearer tokens are `<principal>:<expiresAt ms>`; the credential's id is the principal's. */
@@ -67,7 +80,7 @@ function authenticate({ authorization }: HeadersLike): Promise<Credentials> {
 export const bearer = (id: string, livesMs = 600_000): string => `Bearer ${id}:${Date.now() + livesMs}`;
 
 /** Starts an HTTP server with the edge on /graphql. */
-export async function startGateway(subgraphs: readonly MiniSubgraph[], { limits = {}, port = 0 }: GatewayOptions = {}): Promise<TestGateway> {
+export async function startGateway(subgraphs: readonly MiniSubgraph[], { limits = {}, port = 0, upstream }: GatewayOptions = {}): Promise<TestGateway> {
   const logger = createLogger('test', 'silent');
   const ports = new Map(subgraphs.map((subgraph) => [subgraph.name, subgraph.port]));
   const quarantined: string[] = [];
@@ -75,6 +88,8 @@ export async function startGateway(subgraphs: readonly MiniSubgraph[], { limits 
   const revoked = new Set<string>();
   const accepted = new Set([HASH]);
   const targetListeners = new Set<() => void>();
+  const swapListeners = new Set<() => void>();
+  let current = SNAPSHOT;
   const instance = (service: string): SubgraphInstance => {
     const url = `http://127.0.0.1:${ports.get(service) ?? 1}`;
     if (quarantined.includes(url)) throw new AcgsError('CONSTITUTIONAL_VIOLATION');
@@ -92,20 +107,36 @@ export async function startGateway(subgraphs: readonly MiniSubgraph[], { limits 
   const pools = new ConnectionPools();
   const callsFor = createSubgraphCalls({ pools, targets, hopKey, gate, manifestVerified: () => true, metrics, onViolation: () => undefined, defaultTimeoutMs: 5_000 });
   const deps: EdgeDeps = {
-    logger, registry: metrics.registry, gate, hopKey, authenticate, targets,
+    logger, registry: metrics.registry, gate, authenticate, targets, upstream: upstream ?? createHopProtocol({ gate, hopKey }),
     revocation: { isRevoked: ({ credentialId }) => credentialId !== null && revoked.has(credentialId), onChange: () => () => undefined },
-    snapshot: () => SNAPSHOT,
+    snapshot: () => current,
+    onSwap: (listener) => { swapListeners.add(listener); return () => swapListeners.delete(listener); },
     prepare: createPrepare({ limits: { maxDepth: 12, maxAliases: 30, maxTokens: 2_000, maxCost: 5_000 }, introspection: true, gate, revocations: { age: () => 0 }, revocationMaxAgeMs: 1_000, metrics }),
     execute: createExecute({ gate, callsFor, logger, metrics }),
     executeEvent: createEventExecutor({ gate, callsFor, logger }),
   };
-  const edge = createWebSocketEdge(deps, { resumeBackoffMs: [10, 50], ...limits });
+  const subscriptions = createSubscriptions(deps, { resumeBackoffMs: [10, 50], ...limits });
+  const edge = createWebSocketEdge(subscriptions);
   const server = createServer();
   server.on('upgrade', (request, socket, head) => edge.upgrade(request, socket, head));
   await new Promise<void>((resolve) => { server.listen(port, '127.0.0.1', resolve); });
   return {
-    edge, mismatches, quarantined, accepted,
+    edge, subscriptions, mismatches, quarantined, accepted,
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    async prepare(query, principalId, variables = {}) {
+      const { principal, credentialId, tokenExpiresAt, revocationEpoch } = await authenticate(principalId === null ? {} : { authorization: bearer(principalId) });
+      const request: GatewayRequest = { requestId: `prepared-${principalId}`, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented: false, deadline: null, snapshot: current };
+      return { request, variables, prepared: await deps.prepare(request, { query, variables }) };
+    },
+    async swap(snapshot) {
+      current = snapshot;
+      for (const listener of swapListeners) listener();
+      await subscriptions.carriedOver();
+    },
+    async metric(name) {
+      const found = await metrics.registry.getSingleMetric(name)?.get();
+      return (found?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+    },
     revoke: (id) => { revoked.add(id); },
     retarget(name, to) {
       ports.set(name, to);
@@ -113,6 +144,7 @@ export async function startGateway(subgraphs: readonly MiniSubgraph[], { limits 
     },
     async stop() {
       await edge.stop();
+      await subscriptions.stop();
       await pools.stop();
       server.closeAllConnections();
       await new Promise<void>((resolve) => { server.close(() => resolve()); });
@@ -171,9 +203,9 @@ export class RawClient {
 }
 
 /** Waits until `check` holds, looking again every few milliseconds; fails with what was expected. */
-export async function until(what: string, check: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(what: string, check: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
   const end = Date.now() + timeoutMs;
-  while (!check()) {
+  while (!(await check())) {
     if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
     await new Promise((resolve) => { setTimeout(resolve, 5); });
   }

@@ -14,35 +14,38 @@ export const HASH = 'cdd01ef066bc6cf2';
 
 const MASTER = Buffer.alloc(32, 7);
 export const hopKey = (subgraph: string): Buffer => deriveHopKey(MASTER, subgraph);
-const CONSTITUTIONAL = readFileSync(projectPath('schema', 'constitutional.graphql'), 'utf8');
+const SHARED_DEFINITIONS = ['constitutional.graphql', 'common.graphql'].map((file) => readFileSync(projectPath('schema', file), 'utf8')).join('\n');
 const LINK = `extend schema
-  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@composeDirective", "@authenticated"])
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@composeDirective", "@authenticated"])
   @link(url: "https://specs.acgs.internal/constitutional/v1.0", import: ["@constitutional"])
+  @link(url: "https://specs.acgs.internal/impersonal/v1.0", import: ["@impersonal"])
   @composeDirective(name: "@constitutional")
+  @composeDirective(name: "@impersonal")
   @constitutional(hash: "${HASH}")
-${CONSTITUTIONAL}`;
+${SHARED_DEFINITIONS}`;
 
+/** `broadcast` is the same stream as `alertRaised`, and says that it is the same for everyone. */
 export const ALERTS_SDL = `${LINK}
-  scalar Cursor
-  enum StreamMessageKind { OPENED EVENT BOOKMARK }
   enum Severity { LOW HIGH }
   type Query { alertCount: Int! }
   type Mutation { acknowledge(id: ID!): Int! @constitutional(level: CRITICAL) }
   type Subscription {
     alertRaised(severityAtLeast: Severity, after: Cursor): AlertRaisedMessage!
+    broadcast(severityAtLeast: Severity, after: Cursor): AlertRaisedMessage! @impersonal(subgraph: "alerts")
     countdown(from: Int!): Int!
+    ticks: Int!
   }
-  type AlertRaisedMessage { cursor: Cursor! kind: StreamMessageKind! alert: Alert }
-  type Alert @key(fields: "id") { id: ID! seq: Int! title: String! severity: Severity! service: Service source: Source padding: String }
+  type AlertRaisedMessage @impersonal(subgraph: "alerts") { cursor: Cursor! kind: StreamMessageKind! alert: Alert }
+  type Alert @key(fields: "id") @impersonal(subgraph: "alerts") { id: ID! seq: Int! title: String! severity: Severity! service: Service source: Source padding: String }
   union Source = Probe | Person
-  type Probe { url: String! }
-  type Person { name: String! }
-  type Service @key(fields: "id", resolvable: false) { id: ID! }
+  type Probe @impersonal(subgraph: "alerts") { url: String! }
+  type Person @impersonal(subgraph: "alerts") { name: String! }
+  type Service @key(fields: "id", resolvable: false) @impersonal(subgraph: "alerts") { id: ID! }
 `;
 export const SERVICES_SDL = `${LINK}
   type Query { service(id: ID!): Service }
-  type Service @key(fields: "id") { id: ID! name: String! owner: String @authenticated region: String! }
-  type Alert @key(fields: "id") { id: ID! runbook: String! checklist: String! @authenticated }
+  type Service @key(fields: "id") { id: ID! name: String! @impersonal(subgraph: "services") owner: String @authenticated viewer: String held: String region: String! @impersonal(subgraph: "services") }
+  type Alert @key(fields: "id") { id: ID! runbook: String! @impersonal(subgraph: "services") checklist: String! @authenticated }
 `;
 
 export type Message = Record<string, unknown>;
@@ -66,7 +69,7 @@ export class AlertLog {
   }
 
   /** @returns an explicit iterator over messages, which `return` ends at once. */
-  open(after: string | null | undefined, severity: string | null | undefined, onEnd: () => void): AsyncIterableIterator<Message> {
+  open(field: string, after: string | null | undefined, severity: string | null | undefined, onEnd: () => void): AsyncIterableIterator<Message> {
     let seq = after == null ? this.events.length : Number(after.replace('c:', ''));
     if (Number.isNaN(seq)) throw new AcgsError('CURSOR_INVALID');
     if (seq < this.keptFrom) throw new AcgsError('CURSOR_EXPIRED');
@@ -82,7 +85,7 @@ export class AlertLog {
       wake?.();
       onEnd();
     };
-    const message = (kind: string, alert: Message | null): IteratorResult<Message> => ({ done: false, value: { alertRaised: { cursor: `c:${seq}`, kind, alert } } });
+    const message = (kind: string, alert: Message | null): IteratorResult<Message> => ({ done: false, value: { [field]: { cursor: `c:${seq}`, kind, alert } } });
     return {
       [Symbol.asyncIterator]() { return this; },
       next: async () => {
@@ -117,6 +120,8 @@ export interface MiniSubgraph {
   readonly fetched: string[];
   streams(): number;
   sockets(): number;
+  /** Changes the hash it answers under. */
+  speakUnder(hash: string): void;
   /** Cuts every stream connection without a closing handshake, as kill -9 does. */
   cut(): void;
   stop(): Promise<void>;
@@ -131,6 +136,7 @@ interface MiniOptions {
 }
 
 async function startMini({ name, schema, counter, port = 0, hash = HASH }: MiniOptions): Promise<MiniSubgraph> {
+  const speaking = { hash };
   const subscribed: MiniSubgraph['subscribed'] = [];
   const fetched: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -139,7 +145,7 @@ async function startMini({ name, schema, counter, port = 0, hash = HASH }: MiniO
       const { query, variables } = JSON.parse(body) as { query: string; variables: Message };
       fetched.push(query);
       const result = await graphql({ schema, source: query, variableValues: variables, contextValue: { claims } });
-      response.setHeader('content-type', 'application/json').setHeader('x-constitutional-hash', hash).end(JSON.stringify(result));
+      response.setHeader('content-type', 'application/json').setHeader('x-constitutional-hash', speaking.hash).end(JSON.stringify(result));
     });
   });
   const sockets = new WebSocketServer({ server, path: '/graphql' });
@@ -147,7 +153,7 @@ async function startMini({ name, schema, counter, port = 0, hash = HASH }: MiniO
     schema,
     onConnect: ({ connectionParams }) => {
       verifyHopToken(hopKey(name), name, 'connection', '', String(connectionParams?.['hop']));
-      return { constitutionalHash: hash };
+      return { constitutionalHash: speaking.hash };
     },
     onSubscribe: (_context, _id, payload) => {
       const claims = verifyHopToken(hopKey(name), name, 'subscribe', subscribeBody(payload.query, payload.variables), String(payload.extensions?.['hop']));
@@ -159,6 +165,7 @@ async function startMini({ name, schema, counter, port = 0, hash = HASH }: MiniO
   const cut = (): void => { for (const client of sockets.clients) client.terminate(); };
   return {
     name, subscribed, fetched, cut,
+    speakUnder(next) { speaking.hash = next; },
     port: (server.address() as AddressInfo).port,
     streams: () => counter.open,
     sockets: () => sockets.clients.size,
@@ -177,21 +184,22 @@ async function readText(request: IncomingMessage): Promise<string> {
 }
 
 /** The subgraph that owns the stream. */
-export function startAlerts(log: AlertLog, options: { port?: number; hash?: string } = {}): Promise<MiniSubgraph> {
+export function startAlerts(log: AlertLog, options: { port?: number; hash?: string; sdl?: string } = {}): Promise<MiniSubgraph> {
   const counter = { open: 0 };
+  const stream = (field: string) => (_root: unknown, { after, severityAtLeast }: { after?: string | null; severityAtLeast?: string | null }): AsyncIterableIterator<Message> => {
+    const iterator = log.open(field, after, severityAtLeast, () => { counter.open -= 1; });
+    counter.open += 1;
+    return iterator;
+  };
   const schema = buildSubgraphSchema({
-    typeDefs: parse(ALERTS_SDL),
+    typeDefs: parse(options.sdl ?? ALERTS_SDL),
     resolvers: {
       Query: { alertCount: () => log.events.length },
       Mutation: { acknowledge: () => log.events.length },
+      ...((options.sdl ?? '').includes('runbook') ? { Alert: { runbook: () => 'from alerts' } } : {}),
       Subscription: {
-        alertRaised: {
-          subscribe: (_root: unknown, { after, severityAtLeast }: { after?: string | null; severityAtLeast?: string | null }) => {
-            const iterator = log.open(after, severityAtLeast, () => { counter.open -= 1; });
-            counter.open += 1;
-            return iterator;
-          },
-        },
+        alertRaised: { subscribe: stream('alertRaised') },
+        broadcast: { subscribe: stream('broadcast') },
         countdown: {
           subscribe: async function* (_root: unknown, { from }: { from: number }) {
             for (let left = from; left >= 0; left -= 1) yield { countdown: left };
@@ -203,8 +211,8 @@ export function startAlerts(log: AlertLog, options: { port?: number; hash?: stri
   return startMini({ name: 'alerts', schema, counter, ...options });
 }
 
-/** The subgraph whose fields are joined to each event. `delayMs` slows single answers down. */
-export function startServices(behaviour: { delayMs?: (id: string) => number; regionOf?: (id: string) => string | null } = {}): Promise<MiniSubgraph> {
+/** The subgraph whose fields are joined to each event. `delayMs` slows single answers down, `hold` keeps the joins of alerts and `held` back. */
+export function startServices(behaviour: { delayMs?: (id: string) => number; regionOf?: (id: string) => string | null; hold?: () => Promise<void> } = {}): Promise<MiniSubgraph> {
   const wait = async (id: string): Promise<void> => {
     const delay = behaviour.delayMs?.(id) ?? 0;
     if (delay > 0) await new Promise((resolve) => { setTimeout(resolve, delay); });
@@ -217,10 +225,12 @@ export function startServices(behaviour: { delayMs?: (id: string) => number; reg
         __resolveReference: ({ id }: { id: string }) => ({ id }),
         name: ({ id }: { id: string }) => `service ${id}`,
         owner: () => 'team',
+        viewer: (_service: unknown, _args: unknown, context: unknown) => (context as { claims: HopClaims }).claims.principal?.id ?? null,
+        held: async () => { await behaviour.hold?.(); return 'let go'; },
         region: ({ id }: { id: string }) => (behaviour.regionOf === undefined ? 'eu' : behaviour.regionOf(id)),
       },
       Alert: {
-        __resolveReference: async ({ id }: { id: string }) => { await wait(id); return { id }; },
+        __resolveReference: async ({ id }: { id: string }) => { await wait(id); await behaviour.hold?.(); return { id }; },
         runbook: ({ id }: { id: string }) => `https://runbooks/${id}`,
         checklist: () => 'breathe',
       },

@@ -1,5 +1,5 @@
 /** Nothing lost, nothing doubled, in order: drops upstream, restarts, moves, and clients that reconnect. */
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { subscribeWithResume, type ConnectionAttempt, type ResumableSubscription, type SubscriptionMessage, type SubscriptionState } from '../../ops/client/subscription-client.js';
 import { RawClient, WRONG_HASH, bearer, startGateway, until, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
@@ -58,6 +58,9 @@ async function produce(log: AlertLog, total: number, random: () => number, distu
   }
 }
 
+// Thousands of events take seconds on a busy machine; each wait has its own limit.
+jest.setTimeout(120_000);
+
 describe('the gateway resumes a stream', () => {
   it.each([11, 2025])('over 5 drops among 2,000 events (seed %i)', async (seed) => {
     const { log, alerts, gateway } = await begin();
@@ -68,7 +71,7 @@ describe('the gateway resumes a stream', () => {
     await until('both open', () => client.nexts('plain').length === 1 && client.nexts('with').length === 1);
     const drops = upTo(5).map((index) => Math.floor((index - random()) * 400));
     await produce(log, 2_000, random, drops, () => alerts.cut());
-    await until('all events', () => seqsOf(client, 'plain').length >= 2_000 && seqsOf(client, 'with').length >= 2_000);
+    await until('all events', () => seqsOf(client, 'plain').length >= 2_000 && seqsOf(client, 'with').length >= 2_000, 60_000);
     await pause(50);
     expect(seqsOf(client, 'plain')).toEqual(upTo(2_000));
     expect(seqsOf(client, 'with')).toEqual(upTo(2_000));
@@ -164,7 +167,7 @@ describe('the client module', () => {
       await current.stop();
       current = await startGateway([alerts, services], { port });
     });
-    await until('all events', () => followed.seqs().length >= 1_000);
+    await until('all events', () => followed.seqs().length >= 1_000, 60_000);
     expect(followed.seqs()).toEqual(upTo(1_000));
     expect(followed.subscription.cursor()).toBe('c:1000');
     expect(followed.states.filter(({ kind }) => kind === 'interrupted').length).toBeGreaterThanOrEqual(5);
@@ -245,7 +248,7 @@ describe('the client module', () => {
     log.append(1_000, { padding: 'x'.repeat(10_000) });
     await until('the subscription to end', () => gateway.edge.subscriptions() === 0);
     sockets[0]?.resume();
-    await until('all events', () => followed.seqs().length === 1_000);
+    await until('all events', () => followed.seqs().length === 1_000, 60_000);
     expect(followed.seqs()).toEqual(upTo(1_000));
     expect(followed.states.some((state) => state.kind === 'interrupted' && state.cause.code === 'SUBSCRIPTION_LAGGING')).toBe(true);
   });

@@ -12,9 +12,11 @@ import type { GatewayConfig } from '../../gateway/config.js';
 import { startGateway, type GatewayOverrides, type RunningGateway } from '../../gateway/gateway.js';
 import { composeSupergraph } from '../../gateway/supergraph/compose.js';
 import { fullSdl } from '../../gateway/supergraph/sources.js';
+import { POSITION_HEADER } from '../../ops/runtime/change-feed.js';
 import { ensureGenesisManifest } from '../../ops/runtime/constitution-manifest.js';
 import { deriveHopKey, HASH_HEADER, HOP_HEADER, verifyHopToken, type HopClaims } from '../../ops/runtime/hop-token.js';
 import { createLogger } from '../../ops/runtime/logger.js';
+import { projectPath } from '../../ops/runtime/package-root.js';
 import { SECRET, secretKey } from '../../ops/runtime/secret-files.js';
 
 export const HASH = 'cdd01ef066bc6cf2';
@@ -43,7 +45,8 @@ export interface ReceivedCall {
 /** Takes over an answer: returns true when it wrote (or broke off) the response itself. */
 export type Sabotage = (response: ServerResponse, call: ReceivedCall) => boolean | Promise<boolean>;
 
-export type InternalRoute = (body: unknown, query: URLSearchParams) => { readonly status: number; readonly body?: unknown };
+export type InternalReply = { readonly status: number; readonly body?: unknown };
+export type InternalRoute = (body: unknown, query: URLSearchParams) => InternalReply | Promise<InternalReply>;
 
 /** One running mini subgraph. */
 export class MiniSubgraph {
@@ -51,6 +54,8 @@ export class MiniSubgraph {
   /** Hash this instance answers under; null leaves the header out. */
   hash: string | null = HASH;
   sabotage: Sabotage | undefined;
+  /** Number of the last event it has taken in, sent with GraphQL answers; none when undefined. */
+  position: (() => number) | undefined;
   /** Internal endpoints by `METHOD /path`; hop tokens are checked. */
   readonly internal = new Map<string, InternalRoute>();
   private server: Server | undefined;
@@ -94,13 +99,13 @@ export class MiniSubgraph {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
-    const stamp: Record<string, string> = this.hash === null ? {} : { [HASH_HEADER]: this.hash };
+    const stamp: Record<string, string> = { ...(this.hash === null ? {} : { [HASH_HEADER]: this.hash }), ...(this.position === undefined ? {} : { [POSITION_HEADER]: String(this.position()) }) };
     const send = (status: number, value: unknown): void => { response.writeHead(status, { 'content-type': 'application/json', ...stamp }).end(JSON.stringify(value)); };
     if (pathname === '/health/ready') return send(200, { status: 'ready', constitutionalHash: this.hash });
     const route = this.internal.get(`${request.method} ${pathname}`);
     if (route !== undefined) {
       if (!pathname.startsWith('/.well-known/')) this.verify(request, pathname, body);
-      const reply = route(body === '' ? undefined : JSON.parse(body), searchParams);
+      const reply = await route(body === '' ? undefined : JSON.parse(body), searchParams);
       return send(reply.status, reply.body ?? {});
     }
     if (pathname !== '/graphql') return send(404, { error: { code: 'NOT_FOUND' } });
@@ -202,13 +207,13 @@ async function startOver(
   const gateway = await startGateway({
     mode: 'development', logLevel: 'silent', host: '127.0.0.1', port: 0, dataDirectory, genesisLabel: HASH,
     subgraphUrls: Object.fromEntries(Object.entries(subgraphs).map(([name, { url }]) => [name, url])),
-    supergraphFile: '', limits: { maxDepth: 12, maxAliases: 30, maxTokens: 2_000, maxCost: 5_000 }, bodyLimit: 64 * 1024, deadlineMs: 5_000, feedIntervalMs: 30, revocationMaxAgeMs: 1_000,
-    introspection: true, landingPage: true, processMetrics: false, ...config,
+    supergraphFile: '', limits: { maxDepth: 12, maxAliases: 30, maxTokens: 2_000, maxCost: 5_000 }, planning: { threads: 1, timeLimitMs: 5_000 }, bodyLimit: 64 * 1024, deadlineMs: 5_000, feedIntervalMs: 30, revocationMaxAgeMs: 1_000,
+    introspection: true, landingPage: true, safelist: 'off', operationsDirectory: projectPath('schema', 'operations'), corsOrigins: [], processMetrics: false, ...config,
   }, { logger: createLogger('test', 'silent'), supergraphSdl, reprobeMs: 60, healthIntervalMs: 200, manifestIntervalMs: 30, ...overrides });
   return {
     gateway, subgraphs, ...parts,
     async query(query, { variables, headers = {}, extensions, operationName } = {}) {
-      const response = await fetch(`${gateway.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ query, variables, extensions, operationName }) });
+      const response = await fetch(`${gateway.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json', ...headers }, body: JSON.stringify({ query, variables, extensions, operationName }) });
       return readAnswer(response);
     },
     async stop() {

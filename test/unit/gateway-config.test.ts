@@ -1,7 +1,7 @@
 /** The gateway's configuration: defaults, overrides, and refusals that name the key. */
 import { expect, test } from '@jest/globals';
 import { ConfigError, readGatewayConfig } from '../../gateway/config.js';
-import { idempotencyKeysOf } from '../../gateway/execution/idempotency-keys.js';
+import { idempotencyKeysOf } from '../../gateway/execution/upstream/idempotency-keys.js';
 
 test('defaults are those of a development machine', () => {
   const config = readGatewayConfig({});

@@ -1,129 +1,111 @@
-/** The answer stream by itself: order, ends, detaching, and that nothing is left behind. */
+/** The pulled answer stream by itself: order, ends, room for what waits, and that nothing is left behind. */
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
 import { GraphQLError } from 'graphql';
-import { Registry } from 'prom-client';
-import { DEFAULT_EDGE_LIMITS } from '../../gateway/subscriptions/edge-deps.js';
-import type { FeedReader } from '../../gateway/subscriptions/resumable-feed.js';
-import { createSubscriptionMetrics } from '../../gateway/subscriptions/subscription-metrics.js';
-import { SubscriptionFailure, SubscriptionStream, type Outlet, type SteeredFeed } from '../../gateway/subscriptions/subscription-stream.js';
-import type { GatewayResult } from '../../gateway/execution/contracts.js';
+import type { GatewayAnswer } from '../../gateway/execution/contracts.js';
+import { StreamAnswer } from '../../gateway/subscriptions/stream-answer.js';
+import { SubscriptionFailure, SubscriptionStream, type Outlet } from '../../gateway/subscriptions/subscription-stream.js';
 
-const metrics = createSubscriptionMetrics(new Registry(), { connections: () => 0, subscriptions: () => 0, upstreamStreams: () => 0 });
-const STAMP = { constitutional: { hash: 'h', verified: true } };
 const FREE: Outlet = { congested: () => false, caughtUp: () => Promise.resolve(true) };
+const MOST_WAITING = 16;
 
 interface Rig {
   readonly stream: SubscriptionStream;
-  readonly reader: FeedReader;
-  readonly calls: string[];
+  readonly returns: () => number;
   push(value: number): void;
-  /** Settles the execution of a value. */
-  settle(value: number): void;
-  readonly running: () => number[];
 }
 
-function rig(options: { outlet?: Outlet; maxWaitingEvents?: number; canPause?: boolean; immediate?: boolean } = {}): Rig {
-  const calls: string[] = [];
-  const running = new Map<number, () => void>();
-  let reader: FeedReader | undefined;
-  const feed: SteeredFeed = {
-    canPause: options.canPause ?? true,
-    start: () => { calls.push('start'); },
-    pause: () => { calls.push('pause'); },
-    resume: () => { if (calls.at(-1) === 'pause') calls.push('resume'); },
-    close: () => { if (!calls.includes('close')) calls.push('close'); },
+function rig(outlet: Outlet = FREE, graceMs = 1_000): Rig {
+  let returned = 0;
+  const stream = new SubscriptionStream(outlet, graceMs, () => { returned += 1; });
+  return {
+    stream, returns: () => returned,
+    push: (n) => stream.deliver(new StreamAnswer({ text: `{"data":{"n":${n}}}`, ascii: true, errors: [], stamp: { hash: 'h', verified: true } })),
   };
-  const stream = new SubscriptionStream({
-    field: 'f', metrics, outlet: options.outlet ?? FREE,
-    limits: { ...DEFAULT_EDGE_LIMITS, pipelinedEvents: 4, maxWaitingEvents: options.maxWaitingEvents ?? 512 },
-    makeFeed: (given) => { reader = given; return feed; },
-    execute: (payload) => {
-      const value = payload.data?.['n'] as number;
-      const result: GatewayResult = { data: { n: value }, extensions: STAMP };
-      return options.immediate === true ? Promise.resolve(result) : new Promise((resolve) => { running.set(value, () => { running.delete(value); resolve(result); }); });
-    },
-    onClosed: () => { calls.push('closed'); },
-  });
-  if (reader === undefined) throw new Error('no feed was made');
-  const given = reader;
-  return { stream, reader: given, calls, push: (n) => given.message({ data: { n } }, true), settle: (n) => running.get(n)?.(), running: () => [...running.keys()] };
 }
 
-const valueOf = async (next: Promise<IteratorResult<GatewayResult, undefined>>): Promise<unknown> => (await next).value?.data?.['n'];
+const valueOf = async (next: Promise<IteratorResult<GatewayAnswer, undefined>>): Promise<unknown> => {
+  const { value } = await next;
+  return value === undefined ? undefined : (JSON.parse(value.text) as { data: { n: number } }).data.n;
+};
 
 describe('SubscriptionStream', () => {
-  it('delivers in order whatever order executions end in', async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 30 }), fc.infiniteStream(fc.nat()), async (count, picks) => {
-      const { stream, push, settle, running } = rig();
-      for (let value = 0; value < count; value += 1) push(value);
-      const received: unknown[] = [];
-      const reading = (async () => { for (let index = 0; index < count; index += 1) received.push(await valueOf(stream.next())); })();
-      while (received.length < count) {
-        const open = running();
-        expect(open.length).toBeLessThanOrEqual(4);
-        const pick = picks.next().value ?? 0;
-        if (open.length > 0) settle(open[pick % open.length] as number);
-        await new Promise((resolve) => { setImmediate(resolve); });
-      }
-      await reading;
-      expect(received).toEqual(Array.from({ length: count }, (_, index) => index));
-    }), { numRuns: 50 });
+  it('hands over in order, to who waits and to who comes later', async () => {
+    const { stream, push } = rig();
+    const early = [stream.next(), stream.next()];
+    for (let value = 0; value < 5; value += 1) push(value);
+    expect(await Promise.all(early.map(valueOf))).toEqual([0, 1]);
+    expect([await valueOf(stream.next()), await valueOf(stream.next()), await valueOf(stream.next())]).toEqual([2, 3, 4]);
   });
 
-  it('ends a pending next at once on return, and closes the feed first', async () => {
-    const { stream, calls } = rig();
+  it('ends a pending next at once on return, and tells the source once', async () => {
+    const { stream, returns } = rig();
     const pending = stream.next();
     await expect(stream.return()).resolves.toEqual({ done: true, value: undefined });
     await expect(pending).resolves.toEqual({ done: true, value: undefined });
-    expect(calls).toEqual(['start', 'close', 'closed']);
     await stream.return();
     await expect(stream.next()).resolves.toEqual({ done: true, value: undefined });
-    expect(calls.filter((call) => call === 'closed')).toHaveLength(1);
+    expect(returns()).toBe(1);
   });
 
   it('ends on throw as on return and rejects with the reason', async () => {
-    const { stream, calls } = rig();
+    const { stream, returns } = rig();
     await expect(stream.throw(new Error('enough'))).rejects.toThrow('enough');
-    expect(calls).toContain('close');
+    expect(returns()).toBe(1);
     await expect(stream.next()).resolves.toMatchObject({ done: true });
   });
 
-  it('returns while an execution never ends', async () => {
+  it('drops what was not pulled when the reader goes, and takes nothing more', async () => {
     const { stream, push } = rig();
     push(1);
-    const pending = stream.next();
     await stream.return();
-    await expect(pending).resolves.toMatchObject({ done: true });
+    push(2);
+    await expect(stream.next()).resolves.toMatchObject({ done: true });
   });
 
   it('delivers what came before it fails with every error', async () => {
-    const { stream, push, reader } = rig({ immediate: true });
+    const { stream, push, returns } = rig();
     push(1);
     push(2);
-    reader.end([new GraphQLError('expired', { extensions: { code: 'CURSOR_EXPIRED' } })]);
+    stream.error([new GraphQLError('expired', { extensions: { code: 'CURSOR_EXPIRED' } })]);
     expect(await valueOf(stream.next())).toBe(1);
     expect(await valueOf(stream.next())).toBe(2);
     await expect(stream.next()).rejects.toBeInstanceOf(SubscriptionFailure);
     await expect(stream.next()).resolves.toMatchObject({ done: true });
+    expect(returns()).toBe(0);
   });
 
-  it('detaches the feed when too much waits and attaches it again when it has drained', async () => {
-    const { stream, push, calls } = rig({ immediate: true, maxWaitingEvents: 8 });
-    for (let value = 0; value < 12; value += 1) push(value);
-    expect(calls).toEqual(['start', 'pause']);
-    for (let value = 0; value < 12; value += 1) expect(await valueOf(stream.next())).toBe(value);
-    expect(calls).toEqual(['start', 'pause', 'resume']);
+  it('fails a pending next, and one only', async () => {
+    const { stream } = rig();
+    const pending = [stream.next(), stream.next()];
+    stream.error([new GraphQLError('gone')]);
+    await expect(pending[0]).rejects.toBeInstanceOf(SubscriptionFailure);
+    await expect(pending[1]).resolves.toMatchObject({ done: true });
   });
 
-  it('ends with SUBSCRIPTION_LAGGING when it cannot detach, or the reader does not catch up', async () => {
-    const stuck = rig({ canPause: false, maxWaitingEvents: 2 });
-    for (let value = 0; value < 8; value += 1) stuck.push(value);
-    expect(stuck.calls).toContain('close');
+  it('counts as behind while too much waits, until it is pulled', async () => {
+    const { stream, push } = rig();
+    for (let value = 0; value < MOST_WAITING; value += 1) push(value);
+    expect(stream.congested()).toBe(true);
+    const caughtUp = stream.caughtUp();
+    for (let value = 0; value < MOST_WAITING; value += 1) expect(await valueOf(stream.next())).toBe(value);
+    await expect(caughtUp).resolves.toBe(true);
+    expect(stream.congested()).toBe(false);
+  });
 
-    const slow = rig({ immediate: true, outlet: { congested: () => true, caughtUp: () => Promise.resolve(false) } });
-    slow.push(1);
-    await expect(slow.stream.next()).rejects.toMatchObject({ errors: [{ extensions: { code: 'SUBSCRIPTION_LAGGING' } }] });
-    expect(slow.calls).toEqual(['start', 'close', 'closed']);
+  it('has fallen behind when nobody pulls within the grace time, or the outlet says so', async () => {
+    const idle = rig(FREE, 20);
+    for (let value = 0; value < MOST_WAITING; value += 1) idle.push(value);
+    await expect(idle.stream.caughtUp()).resolves.toBe(false);
+    const slow = rig({ congested: () => true, caughtUp: () => Promise.resolve(false) });
+    expect(slow.stream.congested()).toBe(true);
+    await expect(slow.stream.caughtUp()).resolves.toBe(false);
+  });
+
+  it('stops waiting for room when the stream ends', async () => {
+    const { stream, push } = rig(FREE, 60_000);
+    for (let value = 0; value < MOST_WAITING; value += 1) push(value);
+    const caughtUp = stream.caughtUp();
+    await stream.return();
+    await expect(caughtUp).resolves.toBe(true);
   });
 });

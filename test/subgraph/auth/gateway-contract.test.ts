@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createAuthenticator } from '../../../gateway/enforcement/principal.js';
 import { Revocations } from '../../../gateway/enforcement/revocations.js';
-import type { CallSubgraph } from '../../../gateway/execution/internal-calls.js';
+import type { CallSubgraph } from '../../../gateway/execution/upstream/internal-calls.js';
 import { createLogger } from '../../../ops/runtime/logger.js';
 import { PROBLEM, startAuth, type AuthPlane } from './kit.js';
 

@@ -1,0 +1,74 @@
+/** Writes answers: status by media type, headers made once, text in one piece with its head. */
+import type { ServerResponse } from 'node:http';
+import { ERROR_CODES, type ErrorCode } from '../../ops/runtime/errors.js';
+import { HASH_HEADER, REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
+import type { ConstitutionalStamp } from '../execution/contracts.js';
+import type { Refusal } from './exchange.js';
+import type { AnswerType } from './media-types.js';
+
+/** Sent with every answer of the gateway. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+};
+const SECURITY: readonly string[] = Object.entries(SECURITY_HEADERS).flat();
+
+/** A piece of text ready to be written. */
+export interface Written {
+  readonly status: number;
+  /** Media type without its charset. */
+  readonly type: AnswerType | 'text/event-stream' | 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0';
+  readonly text: string;
+  /** True when `text` holds ASCII characters only. */
+  readonly ascii: boolean;
+}
+
+/** Headers that differ by request. */
+export interface AnswerHead {
+  readonly requestId: string;
+  readonly constitutionalHash: string;
+  /** Further names and values, flat. */
+  readonly further: readonly string[];
+}
+
+/** Head of an answer: names and values, flat, as `writeHead` takes them. */
+export function headersOf(type: Written['type'], { requestId, constitutionalHash, further }: AnswerHead): string[] {
+  const contentType = type.startsWith('multipart/') ? type : `${type}; charset=utf-8`;
+  return ['content-type', contentType, HASH_HEADER, constitutionalHash, REQUEST_ID_HEADER, requestId, ...SECURITY, ...further];
+}
+
+/** Writes a whole answer; does nothing when the client is gone. */
+export function writeAnswer(response: ServerResponse, { status, type, text, ascii }: Written, head: AnswerHead): void {
+  if (response.destroyed) return;
+  const headers = headersOf(type, head);
+  headers.push('content-length', String(ascii ? text.length : Buffer.byteLength(text)));
+  response.writeHead(status, headers);
+  response.end(text, ascii ? 'latin1' : 'utf8');
+}
+
+/**
+ * Request errors that the GraphQL specification itself defines (and the lookup of a persisted query): an answer to a
+ * well-formed request in `application/json` carries them with status 200 (GraphQL over HTTP, section application/json).
+ * Refusals of our own keep their registered status in both media types.
+ */
+const SPECIFIED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'BAD_USER_INPUT', 'BAD_REQUEST']);
+
+/**
+ * Status of an answer that refuses the whole request.
+ * @param wellFormed whether the request was read, and its credentials and hash were in order.
+ */
+export function statusOf(code: ErrorCode, type: AnswerType, wellFormed: boolean): number {
+  if (type === 'application/json' && ((wellFormed && SPECIFIED.has(code)) || code === 'PERSISTED_QUERY_NOT_FOUND')) return 200;
+  const { status } = ERROR_CODES[code];
+  // Codes of single fields have 200; where one refuses everything there is no data, and then it is a refusal.
+  return status < 400 ? 403 : status;
+}
+
+/** Body of an answer that refuses the whole request, stamped (gate 6); it has no `data`. */
+export function refusalText({ errors }: Pick<Refusal, 'errors'>, constitutional: ConstitutionalStamp): string {
+  return JSON.stringify({ errors, extensions: { constitutional } });
+}

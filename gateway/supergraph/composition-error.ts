@@ -1,0 +1,17 @@
+/** What is wrong with schemas that may not be served. */
+
+/** One thing that keeps a schema from being composed or loaded. */
+export interface CompositionProblem {
+  /** Subgraph it was found in; null for the supergraph as a whole. */
+  readonly subgraph: string | null;
+  readonly code: 'CONSTITUTION_NOT_LINKED' | 'CONSTITUTION_NOT_COMPOSED' | 'CONSTITUTION_HASH_MISSING' | 'CONSTITUTION_HASH_REFUSED' | 'MUTATION_LEVEL_MISSING' | 'INVALID_SDL' | 'COMPOSITION_FAILED';
+  readonly message: string;
+}
+
+/** Schemas that may not be served together; its message lists every problem. */
+export class CompositionError extends Error {
+  override readonly name = 'CompositionError';
+  constructor(readonly problems: readonly CompositionProblem[]) {
+    super(`The supergraph is refused:\n${problems.map(({ subgraph, code, message }) => `  - ${subgraph === null ? '' : `${subgraph}: `}${code}: ${message}`).join('\n')}`);
+  }
+}

@@ -1,0 +1,4 @@
+/** Contender: stock gateway, stock transport. */
+import { serveStock } from './stock-server.js';
+
+await serveStock();

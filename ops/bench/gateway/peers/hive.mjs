@@ -1,0 +1,4 @@
+/** Contender: Hive Gateway with its JavaScript planner. */
+import { serveHive } from './hive-server.mjs';
+
+serveHive({});
