@@ -23,7 +23,8 @@ test('federated answers are those of the single schema', async () => {
   // A generator that makes little that is valid, or nothing that fails, proves little.
   expect(counts.documents).toBeGreaterThan(settings.graphs * settings.operations * 0.8);
   expect(counts.executions).toBeGreaterThan(counts.documents * 1.9);
-  expect(counts.unplannable).toBeLessThanOrEqual(counts.executions * 0.001);
+  // What no plan is right for is refused with an error (docs/decisions/0008); that must stay rare.
+  expect(counts.unplannable).toBeLessThanOrEqual(counts.executions * 0.003);
   expect(counts.subgraphCalls).toBeGreaterThan(counts.executions);
   if (settings.graphs >= 10) expect(Math.min(counts.withErrors, counts.withDown)).toBeGreaterThan(counts.executions * 0.02);
 }, TIME_LIMIT_MS);
