@@ -38,14 +38,13 @@ export class ClientSocket {
   /** Hands over an answer as a `next` message. */
   sendNext(answer: StreamAnswer, id: string): void {
     if (!this.willing()) return;
-    const [head, ...rest] = nextFrame(answer, id);
-    if (rest.length === 0) {
-      this.stream.write(head);
+    const pieces = nextFrame(answer, id);
+    if (pieces.length === 1) {
+      this.stream.write(pieces[0]);
       return;
     }
     this.stream.cork();
-    this.stream.write(head);
-    for (const piece of rest) this.stream.write(piece);
+    for (const piece of pieces) this.stream.write(piece);
     this.stream.uncork();
   }
 

@@ -209,7 +209,9 @@ export class FeedBranch implements FeedReader, AudienceSource {
       slowest = Math.min(slowest, frontier);
     }
     const kept = retained();
-    while (this.entries.length > 0 && ((this.entries.first < slowest && this.entries.length > kept) || (this.entries.first < fastest && this.crowded()))) this.forget();
+    // What is kept for late readers must leave room for what waits.
+    const spare = (): boolean => this.entries.length > kept || this.entries.bytes > limits.maxWaitingBytes / 2;
+    while (this.entries.length > 0 && ((this.entries.first < slowest && spare()) || (this.entries.first < fastest && this.crowded()))) this.forget();
     const waiting = this.entries.end - fastest;
     if (this.finished) return;
     if (waiting >= limits.maxWaitingEvents || (waiting > 0 && this.entries.bytes >= limits.maxWaitingBytes)) {

@@ -2,7 +2,7 @@
 import type { SubscribePayload } from 'graphql-ws';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { AcgsError, isErrorCode, type ErrorCode } from '../../ops/runtime/errors.js';
-import type { GatewayRequest } from '../execution/contracts.js';
+import type { GatewayRequest, SubgraphInstance } from '../execution/contracts.js';
 import type { EdgeDeps, EdgeLimits } from './edge-deps.js';
 import type { PrimaryOperation } from './primary-operation.js';
 import { toGraphQLError } from './stream-faults.js';
@@ -69,6 +69,7 @@ export class ResumableFeed {
   private failures = 0;
   private outageSince: number | undefined;
   private refusedInstance: string | undefined;
+  private lostInstance: SubgraphInstance | undefined;
 
   constructor(private readonly options: FeedOptions) {}
 
@@ -122,7 +123,7 @@ export class ResumableFeed {
       dropped: (cause) => { if (current()) this.dropped(attempt, cause); },
     };
     try {
-      attempt.stream = this.options.pool.open(this.options.operation.subgraph, () => this.subscribePayload(), sink);
+      attempt.stream = this.options.pool.open(this.options.operation.subgraph, () => this.subscribePayload(), sink, this.lostInstance);
     } catch (error) {
       const fault = error instanceof AcgsError ? error : new AcgsError('INTERNAL', undefined, {}, { cause: error });
       if (fault.code === 'CONSTITUTIONAL_VIOLATION') this.finish([toGraphQLError(fault)]);
@@ -167,6 +168,7 @@ export class ResumableFeed {
     this.failures = 0;
     this.outageSince = undefined;
     this.refusedInstance = undefined;
+    this.lostInstance = undefined;
     if (cursor !== undefined) this.cursor = cursor;
     const repeated = kind === 'OPENED' && this.opened;
     this.opened = true;
@@ -193,6 +195,7 @@ export class ResumableFeed {
   }
 
   private dropped(attempt: Attempt, cause: AcgsError): void {
+    this.lostInstance = attempt.stream?.instance;
     if (cause.code === 'CONSTITUTIONAL_VIOLATION') this.refusedInstance = attempt.stream?.instance.url;
     if (this.opened && !this.options.operation.resumable) {
       this.finish([toGraphQLError(cause)]);

@@ -51,11 +51,12 @@ export class UpstreamPool {
   /**
    * Opens a stream on the instance that routing picks now.
    * @param payload made when the message is sent, so that its token is fresh.
+   * @param except instance the stream has just lost: another one is taken where there is one.
    * @throws AcgsError SUBGRAPH_UNAVAILABLE or CONSTITUTIONAL_VIOLATION when there is no instance to use, SHUTTING_DOWN after `close`.
    */
-  open(subgraph: string, payload: () => SubscribePayload, sink: UpstreamSink): PooledStream {
+  open(subgraph: string, payload: () => SubscribePayload, sink: UpstreamSink, except?: SubgraphInstance): PooledStream {
     if (this.closed) throw new AcgsError('SHUTTING_DOWN');
-    const instance = this.deps.targets.instance(subgraph);
+    const instance = this.deps.targets.instance(subgraph, except);
     const link = this.linkTo(instance);
     clearTimeout(link.idle);
     const settle = (): void => this.released(link);

@@ -1,7 +1,7 @@
 /**
  * Fan-out to many subscribers: the gateway, the subscribers and the owning subgraph in a process each. Delivery times and
  * memory while nothing is wrong, then a supergraph swap, a subgraph kill and a gateway restart, each under events.
- * `node dist/ops/bench/gateway-subscribers.js --subscribers 1000 --events 40 --rate 4`
+ * `node dist/ops/bench/gateway-subscribers.js --subscribers 1000 --events 40 --rate 4`; `--steady` leaves the disturbances out.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -37,6 +37,7 @@ interface Bench {
   /** Events of a phase, and milliseconds between them. */
   readonly events: number;
   readonly intervalMs: number;
+  readonly steadyOnly: boolean;
   readonly readers: PinnedProcess;
   readonly jwks: string;
   owner: PinnedProcess;
@@ -131,6 +132,7 @@ async function measure(bench: Bench): Promise<void> {
   await phase(bench, 'steady', () => emitSteadily(bench));
   const microseconds = (process: PinnedProcess, before: number): string => (((process.cpuSeconds() - before) * 1e6) / ((events + 1) * subscribers)).toFixed(1);
   say(`CPU a delivered message: gateway ${microseconds(bench.gateway, used[0])} µs, readers ${microseconds(readers, used[1])} µs; p99 limit ${LIMITS.p99Ms} ms`);
+  if (bench.steadyOnly) return;
   await phase(bench, 'burst', () => emit(bench, BURST));
   const busy = await bench.gateway.ask<Memory>('memory');
   say(`memory a subscriber, after events: ${kilobytes(busy, 'rss')} KB resident, of it ${kilobytes(busy, 'heap')} KB heap and buffers`);
@@ -148,13 +150,13 @@ async function measure(bench: Bench): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { subscribers: { type: 'string', default: '1000' }, events: { type: 'string', default: '40' }, rate: { type: 'string', default: '4' } } });
+  const { values } = parseArgs({ options: { subscribers: { type: 'string', default: '1000' }, events: { type: 'string', default: '40' }, rate: { type: 'string', default: '4' }, steady: { type: 'boolean', default: false } } });
   const subscribers = Number(values.subscribers);
   const readers = await startReaders(subscribers);
   const jwks = await readers.ask<string>('jwks');
   const owner = await startOwner(jwks, 0);
   const gateway = await startGateway(0, portOf(owner));
-  const bench: Bench = { subscribers, events: Number(values.events), intervalMs: 1_000 / Number(values.rate), readers, jwks, owner, gateway, log: [] };
+  const bench: Bench = { subscribers, events: Number(values.events), intervalMs: 1_000 / Number(values.rate), steadyOnly: values.steady, readers, jwks, owner, gateway, log: [] };
   try {
     await measure(bench);
   } finally {

@@ -9,8 +9,8 @@ import { differentialSettings } from '../kit/differential/config.js';
 import { ownEngine } from '../kit/differential/own-engine.js';
 import { runDifferential } from '../kit/differential/run-differential.js';
 
-/** About a minute on one core of 2025. */
-const DEFAULTS = { seed: 1, graphs: 90, operations: 115 };
+/** About 15,000 executions; a minute or so on one core. */
+const DEFAULTS = { seed: 1, graphs: 40, operations: 75 };
 const TIME_LIMIT_MS = 600_000;
 
 test('federated answers are those of the single schema', async () => {

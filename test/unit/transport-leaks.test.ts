@@ -34,7 +34,7 @@ test.each(WORSE)('answers that %s', async (_name, script) => {
   expect(await upstream.connections()).toBeLessThanOrEqual(90);
   const large = 'y'.repeat(90_000);
   upstream.script = (response) => reply(response, `{"data":{"n":"${large}"}}`);
-  const good = await Promise.all(Array.from({ length: 20 }, () => upstream.ask()));
+  const good = await Promise.all(Array.from({ length: 20 }, () => upstream.ask('{ n }', { deadline: Date.now() + 20_000 })));
   expect(good.every(({ data }) => data?.['n'] === large)).toBe(true);
 });
 

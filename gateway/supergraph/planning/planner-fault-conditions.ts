@@ -2,7 +2,8 @@
  * Writes the conditions of an operation so that the planner loses nothing over them.
  *
  * It loses needed fetches beside what a constant excludes. Where a field is under a condition, it adds the conditions of
- * everything below to those of the field, so that an object without fields becomes null.
+ * everything below to those of the field, so that an object without fields becomes null; a fragment that cannot apply to
+ * the object counts there as excluded.
  */
 import { Kind, type DefinitionNode, type DirectiveNode, type DocumentNode, type FieldNode, type FragmentDefinitionNode, type SelectionNode, type SelectionSetNode } from 'graphql';
 
@@ -10,7 +11,7 @@ import { Kind, type DefinitionNode, type DirectiveNode, type DocumentNode, type 
 export const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
 
 /**
- * Removes what constants decide, and selects `__typename` below a field with a condition where everything else has one too.
+ * Removes what constants decide, and selects `__typename` below a field with a condition where nothing else is certain.
  * @returns the same document when it has no condition.
  */
 export function withSafeConditions(document: DocumentNode): DocumentNode {
@@ -70,13 +71,11 @@ class ConditionWriter {
     });
   }
 
-  /** True when something is selected whatever the variables are. */
+  /** True when something is selected whatever the variables and the type of the object are. */
   private hasCertain(selections: readonly SelectionNode[]): boolean {
     return selections.some((selection) => {
       if ((selection.directives ?? []).some(isCondition)) return false;
-      if (selection.kind === Kind.FIELD) return true;
-      const inside = selection.kind === Kind.INLINE_FRAGMENT ? selection.selectionSet : this.fragment(selection.name.value)?.selectionSet;
-      return inside !== undefined && this.hasCertain(inside.selections);
+      return selection.kind === Kind.FIELD || (selection.kind === Kind.INLINE_FRAGMENT && selection.typeCondition === undefined && this.hasCertain(selection.selectionSet.selections));
     });
   }
 

@@ -82,8 +82,8 @@ function addReferences(graph: GraphDraft, entity: EntityDraft): void {
 
 function forgettablePairs(entity: EntityDraft): ForgettablePair[] {
   return [...entity.owned].flatMap(([draft, names]) => {
-    // With several keys it could be asked to translate one into another, which no other subgraph could make up for.
-    const single = entity.keysIn.get(draft)?.length === 1;
+    // It must never be asked for a part of a key, which another subgraph would know.
+    const single = entity.keysIn.get(draft)?.join() === 'id';
     return draft !== entity.home && single && names.every((name) => !entity.shared.has(name)) ? [{ type: entity.plan.name, subgraph: draft.name }] : [];
   });
 }
