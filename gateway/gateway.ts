@@ -1,6 +1,5 @@
 /** Composition root of the gateway: puts the parts together, starts them in order, stops them in reverse. */
 import './telemetry-config.js';
-import { AcgsError } from '../ops/runtime/errors.js';
 import { deriveHopKey } from '../ops/runtime/hop-token.js';
 import { startHttpServer, type Readiness } from '../ops/runtime/http-server.js';
 import { Lifecycle, type Stoppable } from '../ops/runtime/lifecycle.js';
@@ -17,14 +16,15 @@ import { ViolationReporter } from './enforcement/violation-reporter.js';
 import { ConnectionPools } from './execution/upstream/connection-pools.js';
 import type { SupergraphSnapshot, TargetView } from './execution/contracts.js';
 import { createEntityCache } from './execution/cache/entity-cache.js';
-import { createExecute } from './execution/execute.js';
+import { createCompileAhead, createExecute } from './execution/execute.js';
+import { createExecuteInParts } from './execution/execute-in-parts.js';
 import { createInternalCalls } from './execution/upstream/internal-calls.js';
 import { createPreparation } from './execution/preparation/prepare.js';
 import { Targets } from './execution/upstream/targets.js';
 import { createSubgraphCalls } from './execution/upstream/transport.js';
 import { behindSafelist, createSafelist, readOperations } from './enforcement/safelist.js';
 import { SECURITY_HEADERS } from './http/answer-writer.js';
-import type { HttpContext } from './http/graphql-server.js';
+import { apolloExecutor } from './http/graphql-server.js';
 import { createHttpEdge, type HttpEdgeOptions } from './http/http-edge.js';
 import { createLandingPage } from './http/landing-page.js';
 import { SubgraphHealth } from './observability/subgraph-health.js';
@@ -102,19 +102,14 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   const cache = config.entityCache === undefined ? undefined : lifecycle.add('entity cache', createEntityCache({ config: config.entityCache, call, gate, metrics, logger, hopMasterKey }));
   const costs = createCostMetrics(metrics.registry);
   const execute = costs.measuring(createExecute({ gate, callsFor, logger, metrics, cache }));
+  const executeInParts = createExecuteInParts({ gate, callsFor, logger, metrics, cache });
   const executeEvent = createEventExecutor({ logger, gate, callsFor });
-  const preparation = createPreparation({ limits: config.limits, introspection: config.introspection, gate, revocations, revocationMaxAgeMs: config.revocationMaxAgeMs, metrics });
+  const preparation = createPreparation({ limits: config.limits, introspection: config.introspection, gate, revocations, revocationMaxAgeMs: config.revocationMaxAgeMs, metrics, compileAhead: createCompileAhead(cache) });
   const prepare = costs.countingRefusals(preparation.prepare);
   const supergraph = lifecycle.add('supergraph', createLiveSupergraph({
     file: config.supergraphFile, supergraphSdl: overrides.supergraphSdl, fileIntervalMs: overrides.supergraphFileIntervalMs, planning: config.planning,
     accepted: authority.accepted, activeHash: authority.active, registry: metrics.registry, report: (violation) => reporter.report(violation), warmUp: preparation.warmUp, logger,
-    executor: async (requestContext) => {
-      const { exchange } = requestContext.context as HttpContext;
-      if (exchange.request === undefined || exchange.prepared === undefined) throw new AcgsError('INTERNAL', 'An operation reached execution without preparation.');
-      exchange.answer = await execute(exchange.request, exchange.prepared, requestContext.request.variables ?? {});
-      // The edge sends the answer's own text.
-      return { data: null };
-    },
+    executor: apolloExecutor(execute),
   }));
   const { store } = supergraph;
   const safelist = createSafelist({ mode: config.safelist, documents: readOperations(config.operationsDirectory), logger, maxTokens: config.limits.maxTokens });
@@ -122,7 +117,7 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
     logger, registry: metrics.registry, gate, revocation: revocations, targets, snapshot: () => store.current(), onSwap: (listener) => store.onSwap(listener), authenticate, prepare: behindSafelist(prepare, safelist), execute, executeEvent,
     upstream: createHopProtocol({ gate, hopKey, onHashChecked: (passed) => metrics.checked('hop', passed) }),
   }));
-  const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, store, safelist, manifestVerified: authority.verified, metrics, logger, source: createStreamSource(subscriptions) }, overrides.http));
+  const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, executeInParts, store, safelist, manifestVerified: authority.verified, metrics, logger, source: createStreamSource(subscriptions), onRefused: costs.noteRefusal }, overrides.http));
 
   targets.start();
   revocations.start();

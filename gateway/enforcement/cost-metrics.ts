@@ -15,6 +15,8 @@ const REFUSALS: readonly ErrorCode[] = ['QUERY_TOO_COSTLY', 'QUERY_TOO_DEEP', 'Q
 export interface CostMetrics {
   /** Counts what `prepare` refuses for its cost or size. */
   countingRefusals(prepare: Prepare): Prepare;
+  /** Counts an error that refuses an operation for its cost or size elsewhere than in `prepare`; others are none of its business. */
+  readonly noteRefusal: (error: unknown) => void;
   /** Measures one in so many of the requests that `execute` answers. */
   measuring(execute: Execute): Execute;
 }
@@ -38,7 +40,7 @@ export function createCostMetrics(registry: Registry, sampleEvery = DEFAULT_SAMP
   const meters = new WeakMap<PreparedOperation, Meter>();
   let requests = 0;
 
-  const note = (error: unknown): void => { if (error instanceof AcgsError && REFUSALS.includes(error.code)) refused.inc({ code: error.code }); };
+  const noteRefusal = (error: unknown): void => { if (error instanceof AcgsError && REFUSALS.includes(error.code)) refused.inc({ code: error.code }); };
   const measure = (request: GatewayRequest, prepared: PreparedOperation, variables: Readonly<Record<string, unknown>>, { text }: GatewayAnswer): void => {
     let meter = meters.get(prepared);
     if (meter === undefined) meters.set(prepared, meter = meterOf(request, prepared));
@@ -48,13 +50,14 @@ export function createCostMetrics(registry: Registry, sampleEvery = DEFAULT_SAMP
   };
 
   return {
+    noteRefusal,
     countingRefusals: (prepare) => (request, source) => {
       try {
         const prepared = prepare(request, source);
         if (!(prepared instanceof Promise)) return prepared;
-        return prepared.catch((error: unknown) => { note(error); throw error; });
+        return prepared.catch((error: unknown) => { noteRefusal(error); throw error; });
       } catch (error) {
-        note(error);
+        noteRefusal(error);
         throw error;
       }
     },

@@ -3,6 +3,7 @@ import type { QueryPlan } from '@apollo/query-planner';
 import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import type { PrincipalClaims } from '../../ops/runtime/hop-token.js';
 import type { DirectiveIndex } from '../supergraph/directive-index.js';
+import type { AnswerBytes } from './response/answer-bytes.js';
 
 /** A subgraph as the supergraph names it. */
 export interface SupergraphService {
@@ -91,13 +92,39 @@ export interface OperationSource {
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+/** An operation of which parts are answered later, planned for one set of values of the variables that decide about them. */
+export interface DeferredOperation {
+  /** The client's document with a label of ours at each `@defer` that holds. */
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  /** Undefined when nothing is left to fetch. */
+  readonly plan: QueryPlan | undefined;
+  /** The client's own label for each of ours; undefined where it gave none. */
+  readonly labels: ReadonlyMap<string, string | undefined>;
+}
+
+/** What of an operation can be answered later. */
+export interface Deferral {
+  /** Boolean variables that decide about it. */
+  readonly variables: readonly string[];
+  /**
+   * Plans it in parts; every call plans again.
+   * @param holds value of a Boolean variable.
+   * @returns undefined when these values defer nothing.
+   * @throws as `PlanOperation`.
+   */
+  readonly plan: (holds: (variable: string) => boolean) => Promise<DeferredOperation | undefined>;
+}
+
 /** An operation checked, authorised and planned; cached by document and grants, so it must not be changed. */
 export interface PreparedOperation {
   /** Original document: responses are shaped by it, so refused fields come out null with errors. */
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
-  /** Plan of the filtered document; refused fields are in no fetch. Undefined when nothing is left to fetch. */
+  /** Plan of the filtered document without `@defer`; refused fields are in no fetch. Undefined when nothing is left to fetch. */
   readonly plan: QueryPlan | undefined;
+  /** Undefined when the document has no `@defer` that can hold. */
+  readonly deferral?: Deferral | undefined;
   /** What of the document the principal may see; undefined permits everything. */
   readonly permissions?: Permissions | undefined;
   /** One UNAUTHORIZED_FIELD_OR_TYPE error for each refused selection, with its response path where it is static. */
@@ -170,7 +197,7 @@ export interface SubgraphAnswer {
 export interface SubgraphCalls {
   /** Calls a subgraph. @throws AcgsError SUBGRAPH_UNAVAILABLE, SUBGRAPH_TIMEOUT, SUBGRAPH_BAD_RESPONSE, CONSTITUTIONAL_VIOLATION or INDETERMINATE. */
   call(call: SubgraphCall): Promise<SubgraphAnswer>;
-  /** True when every call so far was answered under an accepted hash and the manifest verifies. */
+  /** True when every call that is over was answered under an accepted hash and the manifest verifies. */
   verified(): boolean;
 }
 
@@ -185,6 +212,13 @@ export interface Permissions {
 export interface GatewayAnswer {
   /** The whole response as JSON: data, errors, extensions. */
   readonly text: string;
+  /** The same in pieces, to be written one after the other: joining a long text costs more than encoding its pieces. */
+  readonly pieces: readonly string[];
+  /**
+   * The same as bytes, where it was written so. Whoever has sent them may release them; `text` and `pieces` are of no use
+   * from then on.
+   */
+  readonly written?: AnswerBytes | undefined;
   /** True when `text` holds ASCII characters only, so that latin1 encodes it exactly. */
   readonly ascii: boolean;
   /** The errors of `text`, in its order. */
@@ -194,6 +228,21 @@ export interface GatewayAnswer {
 
 /** Runs a prepared query or mutation. Never rejects for faults of subgraphs; they become errors of the result. */
 export type Execute = (request: GatewayRequest, prepared: PreparedOperation, variables: Readonly<Record<string, unknown>>) => Promise<GatewayAnswer>;
+
+/** Takes an answer that comes in parts. */
+export interface PartsSink {
+  /** One payload of the incremental delivery protocol as JSON; the last one says `"hasNext":false`. */
+  write(payload: string): void;
+  /** True when nobody reads any more. */
+  gone(): boolean;
+}
+
+/**
+ * Runs a prepared query or mutation with deferred parts and writes its payloads in their order.
+ * @returns false when these variables defer nothing, or it cannot be planned in parts: nothing was run or written then.
+ * @throws what fails the request before the first payload; later faults are errors of the parts that are missing.
+ */
+export type ExecuteInParts = (request: GatewayRequest, prepared: PreparedOperation, variables: Readonly<Record<string, unknown>>, sink: PartsSink) => Promise<boolean>;
 
 /**
  * Runs a prepared subscription for one event: the event stands in for the plan's primary fetch, the rest is fetched.

@@ -3,13 +3,12 @@ import type { GraphQLFormattedError } from 'graphql';
 import { AcgsError, isErrorCode } from '../../ops/runtime/errors.js';
 import { HASH_HEADER, REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
-import { decodeAnswer } from '../execution/upstream/answer-text.js';
+import { decoded, type DecodedAnswer } from '../execution/upstream/answer-text.js';
 import { indeterminate } from '../execution/upstream/believe-answer.js';
 import { isTimeout, isTooLarge, neverSent, type ConnectionPools } from '../execution/upstream/connection-pools.js';
 import type { GatewayRequest, SubgraphAnswer, SubgraphCall, SubgraphCalls } from '../execution/contracts.js';
 import { parseJson, refusePrototypeKeys } from '../execution/upstream/json.js';
 import { isResponse, partsOf } from '../execution/upstream/read-answer.js';
-import type { RawAnswer } from '../execution/upstream/upstream-http.js';
 
 export interface EndpointCallDeps {
   readonly pools: Pick<ConnectionPools, 'exchange'>;
@@ -39,13 +38,14 @@ export function createEndpointCalls(deps: EndpointCallDeps): (request: GatewayRe
     let unproved = 0;
     return {
       async call(call) {
-        unproved += 1;
-        const endpoint = endpoints.get(call.service);
-        if (endpoint === undefined) throw new AcgsError('SUBGRAPH_UNAVAILABLE', `The supergraph names no endpoint of ${call.service}.`, { service: call.service });
-        const answer = await send(deps, endpoint, request, call);
-        const read = readAnswer(deps, call, answer);
-        unproved -= 1;
-        return read;
+        try {
+          const endpoint = endpoints.get(call.service);
+          if (endpoint === undefined) throw new AcgsError('SUBGRAPH_UNAVAILABLE', `The supergraph names no endpoint of ${call.service}.`, { service: call.service });
+          return readAnswer(deps, call, await send(deps, endpoint, request, call));
+        } catch (error) {
+          unproved += 1;
+          throw error;
+        }
       },
       // Nothing vouches for the answers of a graph that is under no constitution.
       verified: () => deps.constitutionalHash !== null && unproved === 0,
@@ -54,13 +54,13 @@ export function createEndpointCalls(deps: EndpointCallDeps): (request: GatewayRe
 }
 
 /** Sends once, and once more when that cannot do anything twice. */
-async function send({ pools, constitutionalHash, defaultTimeoutMs }: EndpointCallDeps, { origin, path }: Endpoint, { requestId, deadline }: GatewayRequest, call: SubgraphCall): Promise<RawAnswer> {
+async function send({ pools, constitutionalHash, defaultTimeoutMs }: EndpointCallDeps, { origin, path }: Endpoint, { requestId, deadline }: GatewayRequest, call: SubgraphCall): Promise<DecodedAnswer> {
   const headers: Record<string, string> = { 'content-type': 'application/json', accept: 'application/json', [REQUEST_ID_HEADER]: requestId, ...(constitutionalHash === null ? {} : { [HASH_HEADER]: constitutionalHash }) };
   for (let attempt = 0; ; attempt += 1) {
     const timeoutMs = deadline === null ? defaultTimeoutMs : deadline - Date.now();
     if (timeoutMs <= 0) throw new AcgsError('SUBGRAPH_TIMEOUT', `The deadline had passed before ${call.service} was called.`, { service: call.service });
     try {
-      return await pools.exchange(origin, { method: 'POST', path, headers, body: call.body, timeoutMs });
+      return await pools.exchange(origin, { method: 'POST', path, headers, body: call.body, timeoutMs }, decoded);
     } catch (cause) {
       if (attempt === 0 && !isTimeout(cause) && (neverSent(cause) || (call.kind === 'query' && !isTooLarge(cause)))) continue;
       throw failure(call, cause);
@@ -77,7 +77,7 @@ function failure(call: SubgraphCall, cause: unknown): AcgsError {
   return new AcgsError('SUBGRAPH_UNAVAILABLE', `${service} cannot be reached.`, { service }, { cause });
 }
 
-function readAnswer({ constitutionalHash, metrics }: EndpointCallDeps, call: SubgraphCall, { status, headers, bytes }: RawAnswer): SubgraphAnswer {
+function readAnswer({ constitutionalHash, metrics }: EndpointCallDeps, call: SubgraphCall, { status, headers, text }: DecodedAnswer): SubgraphAnswer {
   const { service } = call;
   if (constitutionalHash !== null) {
     const received = headers[HASH_HEADER] ?? null;
@@ -86,7 +86,6 @@ function readAnswer({ constitutionalHash, metrics }: EndpointCallDeps, call: Sub
       throw call.kind === 'mutation' ? indeterminate(call, 'CONSTITUTIONAL_VIOLATION', undefined) : new AcgsError('CONSTITUTIONAL_VIOLATION', undefined, { service, expected: constitutionalHash, received });
     }
   }
-  const text = decodeAnswer(bytes);
   const body = text === undefined ? undefined : parseJson(text.text);
   if (text === undefined || !isResponse(body)) throw new AcgsError('SUBGRAPH_BAD_RESPONSE', `${service} sent an answer that is not a GraphQL response (HTTP status ${status}).`, { service });
   refusePrototypeKeys(text.text, body);

@@ -10,10 +10,11 @@ import { createHashGate } from '../enforcement/constitutional-gate.js';
 import { createSafelist } from '../enforcement/safelist.js';
 import { ConnectionPools } from '../execution/upstream/connection-pools.js';
 import type { Authenticate, HashGate, RevocationView, SupergraphSnapshot, TargetView } from '../execution/contracts.js';
-import { createExecute } from '../execution/execute.js';
+import { createCompileAhead, createExecute } from '../execution/execute.js';
+import { createExecuteInParts } from '../execution/execute-in-parts.js';
 import { createPreparation } from '../execution/preparation/prepare.js';
 import { SECURITY_HEADERS } from '../http/answer-writer.js';
-import type { HttpContext } from '../http/graphql-server.js';
+import { apolloExecutor } from '../http/graphql-server.js';
 import { createHttpEdge } from '../http/http-edge.js';
 import { createEventExecutor } from '../subscriptions/event-execution.js';
 import { createStreamSource } from '../subscriptions/stream-source.js';
@@ -70,17 +71,12 @@ async function assemble(config: GenericConfig, foreign: ForeignSupergraph, logge
   const pools = lifecycle.add('connection pools', new ConnectionPools());
   const callsFor = createEndpointCalls({ pools, endpoints, constitutionalHash, metrics, defaultTimeoutMs: DEADLINE_MS });
   const execute = createExecute({ gate, callsFor, logger, metrics });
-  const { prepare, warmUp } = createPreparation({ limits: LIMITS, introspection: true, gate, revocations: NO_REVOCATIONS, revocationMaxAgeMs: Infinity, metrics });
+  const executeInParts = createExecuteInParts({ gate, callsFor, logger, metrics });
+  const { prepare, warmUp } = createPreparation({ limits: LIMITS, introspection: true, gate, revocations: NO_REVOCATIONS, revocationMaxAgeMs: Infinity, metrics, compileAhead: createCompileAhead() });
   const supergraph = lifecycle.add('supergraph', createLiveSupergraph({
     file: config.supergraphFile, supergraphSdl: foreign.sdl, planning: PLANNING, accepted: () => (constitutionalHash === null ? null : [constitutionalHash]), activeHash: () => gate.active(),
     registry: metrics.registry, report: (violation) => logger.error(violation, 'A supergraph under another constitution was refused'), warmUp, logger,
-    executor: async (requestContext) => {
-      const { exchange } = requestContext.context as HttpContext;
-      if (exchange.request === undefined || exchange.prepared === undefined) throw new AcgsError('INTERNAL', 'An operation reached execution without preparation.');
-      exchange.answer = await execute(exchange.request, exchange.prepared, requestContext.request.variables ?? {});
-      // The edge sends the answer's own text.
-      return { data: null };
-    },
+    executor: apolloExecutor(execute),
   }));
   const { store } = supergraph;
   const safelist = createSafelist({ mode: 'off', documents: new Map(), logger, maxTokens: LIMITS.maxTokens });
@@ -89,8 +85,8 @@ async function assemble(config: GenericConfig, foreign: ForeignSupergraph, logge
     authenticate: anonymous, prepare, execute, executeEvent: createEventExecutor({ logger, gate, callsFor }), upstream: FOREIGN_PROTOCOL,
   }));
   const http = lifecycle.add('http edge', await createHttpEdge({
-    config: { limits: LIMITS, bodyLimit: BODY_LIMIT, deadlineMs: DEADLINE_MS, corsOrigins: [] },
-    authenticate: anonymous, gate, revocation: NO_REVOCATIONS, prepare, execute, store, safelist, manifestVerified: () => constitutionalHash !== null, metrics, logger, source: createStreamSource(subscriptions),
+    config: { limits: LIMITS, introspection: true, bodyLimit: BODY_LIMIT, deadlineMs: DEADLINE_MS, corsOrigins: [] },
+    authenticate: anonymous, gate, revocation: NO_REVOCATIONS, prepare, execute, executeInParts, store, safelist, manifestVerified: () => constitutionalHash !== null, metrics, logger, source: createStreamSource(subscriptions),
   }));
   const edge = createWebSocketEdge(subscriptions);
   const server = lifecycle.add('server', await startHttpServer({

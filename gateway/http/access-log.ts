@@ -19,14 +19,14 @@ export type AccessLog = (exchange: Exchange, ending: Ending) => void;
  * Makes the log. Its lines hold nothing secret (ids, an operation's name, numbers), so they skip the redaction that the
  * logger applies to everything else and that costs more than the rest of the line.
  */
-export function createAccessLog(metrics: Pick<ServiceMetrics, 'requests' | 'requestDuration'>, logger: Logger): AccessLog {
+export function createAccessLog(metrics: Pick<ServiceMetrics, 'finished' | 'took'>, logger: Logger): AccessLog {
   const lines = logger.child({}, { redact: [] });
   return (exchange, { status, aborted, streamed }) => {
     const { requestId, trace, operationKind: operation, operationName, credentials, failure } = exchange;
     const elapsed = performance.now() - exchange.started;
-    metrics.requests.inc({ operation, status: String(status) });
+    metrics.finished(operation, status);
     // A stream lasts as long as its reader likes: its time says nothing about speed.
-    if (streamed === undefined) metrics.requestDuration.observe({ operation }, elapsed / 1_000);
+    if (streamed === undefined) metrics.took(operation, elapsed);
     const line: Record<string, unknown> = { requestId, trace: trace.traceId, operation: operationName, kind: operation, principal: credentials.principal?.id ?? null, status, ms: Math.round(elapsed * 100) / 100 };
     if (failure !== undefined) line['code'] = failure;
     if (aborted) line['aborted'] = true;

@@ -1,8 +1,9 @@
-/** Writes answers: status by media type, headers made once, text in one piece with its head. */
+/** Writes answers: status by media type, headers made once, bytes in one piece with their head. */
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES, type ErrorCode } from '../../ops/runtime/errors.js';
 import { HASH_HEADER, REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
 import type { ConstitutionalStamp } from '../execution/contracts.js';
+import { AnswerBytes } from '../execution/response/answer-bytes.js';
 import type { Refusal } from './exchange.js';
 import type { AnswerType } from './media-types.js';
 
@@ -17,13 +18,15 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 const SECURITY: readonly string[] = Object.entries(SECURITY_HEADERS).flat();
 
-/** A piece of text ready to be written. */
+/** A text ready to be written, in pieces to be joined. */
 export interface Written {
   readonly status: number;
   /** Media type without its charset. */
-  readonly type: AnswerType | 'text/event-stream' | 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0';
-  readonly text: string;
-  /** True when `text` holds ASCII characters only. */
+  readonly type: AnswerType | 'text/event-stream' | 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0' | 'multipart/mixed;boundary="graphql";deferSpec=20220824';
+  readonly pieces: readonly string[];
+  /** The same as bytes, where it was written so; released when they are sent. */
+  readonly bytes?: AnswerBytes | undefined;
+  /** True when they hold ASCII characters only. */
   readonly ascii: boolean;
 }
 
@@ -42,12 +45,22 @@ export function headersOf(type: Written['type'], { requestId, constitutionalHash
 }
 
 /** Writes a whole answer; does nothing when the client is gone. */
-export function writeAnswer(response: ServerResponse, { status, type, text, ascii }: Written, head: AnswerHead): void {
+export function writeAnswer(response: ServerResponse, written: Written, head: AnswerHead): void {
   if (response.destroyed) return;
+  const { status, type } = written;
+  const bytes = written.bytes ?? encoded(written);
   const headers = headersOf(type, head);
-  headers.push('content-length', String(ascii ? text.length : Buffer.byteLength(text)));
+  headers.push('content-length', String(bytes.length));
   response.writeHead(status, headers);
-  response.end(text, ascii ? 'latin1' : 'utf8');
+  // The system has taken the bytes over, or the connection is gone with them. Where neither is told, they are for the collector.
+  response.once('finish', () => bytes.release());
+  response.end(bytes.view());
+}
+
+function encoded({ pieces, ascii }: Written): AnswerBytes {
+  const bytes = AnswerBytes.ofSize(pieces.reduce((size, piece) => size + piece.length, 0));
+  for (const piece of pieces) bytes.append(piece, ascii);
+  return bytes;
 }
 
 /**

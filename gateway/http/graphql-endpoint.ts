@@ -6,17 +6,19 @@ import type { RawHandler } from '../../ops/runtime/http-server.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
 import { readBody, RequestAborted } from '../../ops/runtime/request-body.js';
-import type { Authenticate, ConstitutionalStamp, Execute, GatewayAnswer, HashGate, Prepare, SupergraphSnapshot } from '../execution/contracts.js';
+import type { Authenticate, ConstitutionalStamp, Execute, ExecuteInParts, GatewayAnswer, HashGate, Prepare, SupergraphSnapshot } from '../execution/contracts.js';
 import { createAccessLog } from './access-log.js';
 import { headersOf, refusalText, statusOf, writeAnswer, type AnswerHead, type Written } from './answer-writer.js';
 import type { CrossOrigin } from './cross-origin.js';
 import { gatewayRequest, notePrepared, noteUnprepared, openExchange, refusalOf, type Exchange } from './exchange.js';
 import type { HttpStreams } from './http-streams.js';
+import { INCREMENTAL_TYPE, PartsWriter, wholeInOnePart } from './incremental-answer.js';
 import { operationKinds } from './operation-kinds.js';
 import type { PersistedQueries } from './persisted-queries.js';
 import { ALLOWED_METHODS, checkHead } from './request-checks.js';
 import { parametersOfBody, parametersOfSearch, type GraphqlParameters } from './request-parameters.js';
 import { STREAM_FORMATS } from './stream-formats.js';
+import { Turnstile } from './turnstile.js';
 
 /** Runs one operation through Apollo Server, to the text of its answer. @throws AcgsError or GraphQLError that fails the request. */
 export type RunOnApollo = (exchange: Exchange, method: 'GET' | 'POST', query: string, parameters: GraphqlParameters) => Promise<GatewayAnswer>;
@@ -27,6 +29,8 @@ export interface EndpointDeps {
   /** Behind the safelist. */
   readonly prepare: Prepare;
   readonly execute: Execute;
+  /** Answers operations with `@defer` in parts. */
+  readonly executeInParts: ExecuteInParts;
   /** Supergraph that new requests are pinned to. */
   readonly snapshot: () => SupergraphSnapshot;
   readonly apollo: RunOnApollo;
@@ -44,26 +48,32 @@ export interface EndpointDeps {
   readonly maxTokens: number;
   /** False sends everything that is not a stream through Apollo Server; default true. */
   readonly hotPath?: boolean;
-  readonly metrics: Pick<ServiceMetrics, 'requests' | 'requestDuration' | 'errors'>;
+  readonly metrics: Pick<ServiceMetrics, 'finished' | 'took' | 'errors'>;
   readonly logger: Logger;
 }
 
+/** Requests let in at each turn of the event loop; docs/performance.md says how it was found. */
+const REQUESTS_PER_TURN = 2;
+
 /** What became of a request: an answer to write, or a stream that was served. */
-type Outcome = Written | { readonly streamed: number };
+type Outcome = Written | { readonly streamed: number; readonly aborted?: boolean };
 
 /** Makes the handler of every method of `/graphql`. */
 export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
   const { gate, crossOrigin, logger, hotPath = true } = deps;
   const finished = createAccessLog(deps.metrics, logger);
   const kindOf = operationKinds(deps.maxTokens);
+  const door = new Turnstile(REQUESTS_PER_TURN);
 
   const headOf = (message: IncomingMessage, { requestId }: Exchange): AnswerHead => ({ requestId, constitutionalHash: gate.active(), further: crossOrigin.headers(message.headers.origin) });
 
   const answer = async (message: IncomingMessage, response: ServerResponse, search: string, exchange: Exchange): Promise<Outcome> => {
     checkHead(message);
-    if (exchange.accepted.single === undefined && exchange.accepted.stream === undefined) throw new AcgsError('NOT_ACCEPTABLE');
+    if (exchange.accepted.single === undefined && exchange.accepted.stream === undefined && !exchange.accepted.inParts) throw new AcgsError('NOT_ACCEPTABLE');
     const isGet = message.method === 'GET';
     const parameters = isGet ? parametersOfSearch(search) : parametersOfBody(await readBody(message, deps.bodyLimit));
+    const turn = door.enter();
+    if (turn !== undefined) await turn;
     exchange.credentials = await deps.authenticate(message.headers);
     const presented = [message.headers[HASH_HEADER], parameters.constitutionalHash];
     exchange.hashPresented = gate.check(presented, { requestId: exchange.requestId, principalId: exchange.credentials.principal?.id ?? null });
@@ -86,6 +96,14 @@ export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
     notePrepared(exchange, prepared);
     if (isGet && prepared.operation.operation === 'mutation') throw new AcgsError('METHOD_NOT_ALLOWED');
     if (document.register !== undefined) deps.persisted.register(document.register, document.text);
+    if (prepared.deferral !== undefined && exchange.accepted.inParts && !isGet) {
+      const parts = new PartsWriter(response, headersOf(INCREMENTAL_TYPE, streamHead(headOf(message, exchange))), logger);
+      if (await deps.executeInParts(request, prepared, parameters.variables, parts)) {
+        const aborted = parts.gone();
+        parts.end();
+        return { streamed: parts.written, aborted };
+      }
+    }
     if (prepared.operation.operation !== 'subscription') return executed(exchange, await deps.execute(request, prepared, parameters.variables));
 
     const { stream } = exchange.accepted;
@@ -107,10 +125,10 @@ export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
     const { single, stream } = exchange.accepted;
     if (single === undefined && stream !== undefined && exchange.wellFormed && !isPlain(ERROR_CODES[code].status)) {
       const { type, opening, failure, end } = STREAM_FORMATS[stream];
-      return { status: 200, type, text: `${opening}${failure(errors, stamp)}${end}`, ascii: false };
+      return { status: 200, type, pieces: [opening, failure(errors, stamp), end], ascii: false };
     }
     const type = single ?? 'application/json';
-    return { status: statusOf(code, type, exchange.wellFormed), type, text: refusalText({ errors }, stamp), ascii: false };
+    return { status: statusOf(code, type, exchange.wellFormed), type, pieces: [refusalText({ errors }, stamp)], ascii: false };
   };
 
   return async (message, response, search, draining) => {
@@ -132,7 +150,7 @@ export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
       outcome = refuse(exchange, error);
     }
     if ('streamed' in outcome) {
-      finished(exchange, { status: 200, aborted: false, streamed: outcome.streamed });
+      finished(exchange, { status: 200, aborted: outcome.aborted ?? false, streamed: outcome.streamed });
       return;
     }
     const aborted = response.destroyed;
@@ -154,10 +172,12 @@ function isPlain(status: number): boolean {
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** What an executed operation is sent as: one answer, or a stream of one where the client takes nothing else. */
-function executed({ accepted: { single, stream } }: Exchange, { text, ascii }: GatewayAnswer): Written {
-  if (single !== undefined || stream === undefined) return { status: 200, type: single ?? 'application/json', text, ascii };
+function executed({ accepted: { single, stream } }: Exchange, answer: GatewayAnswer): Written {
+  const { ascii, written } = answer;
+  if (single !== undefined) return { status: 200, type: single, pieces: written === undefined ? answer.pieces : [], bytes: written, ascii };
+  if (stream === undefined) return { status: 200, ...wholeInOnePart(answer.text), ascii };
   const { type, opening, next, end } = STREAM_FORMATS[stream];
-  return { status: 200, type, text: `${opening}${next(text)}${end}`, ascii };
+  return { status: 200, type, pieces: [opening, next(answer.text), end], ascii };
 }
 
 /** Headers that go with some refusals. */

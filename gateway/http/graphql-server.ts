@@ -1,14 +1,16 @@
 /** Apollo Server around the gateway's own preparation and execution: it serves what the hot path does not take. */
 import { ApolloServer, HeaderMap, type ApolloServerPlugin, type GraphQLRequestContext } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
+import type { GatewayExecutor } from '@apollo/server-gateway-interface';
 import { GraphQLError } from 'graphql';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { OperationLimits } from '../config.js';
 import { readBoundedDocument } from '../enforcement/document-limits.js';
-import { reservedNamesRule } from '../enforcement/limits.js';
+import { FURTHER_RULES } from '../enforcement/validation-rules.js';
 import type { Safelist } from '../enforcement/safelist.js';
-import type { GatewayAnswer, Prepare } from '../execution/contracts.js';
+import { withoutSuggestion } from '../enforcement/suggestions.js';
+import type { Execute, GatewayAnswer, Prepare } from '../execution/contracts.js';
 import { isTokenLimitError } from '../execution/preparation/prepare.js';
 import type { SupergraphStore } from '../supergraph/load.js';
 import { gatewayRequest, notePrepared, type Exchange } from './exchange.js';
@@ -34,7 +36,7 @@ export function createGraphqlServer({ store, prepare, maxTokens, logger }: Graph
   return new ApolloServer<HttpContext>({
     gateway: store,
     parseOptions: { maxTokens },
-    validationRules: [reservedNamesRule],
+    validationRules: [...FURTHER_RULES],
     // Introspection is refused by `prepare`, with the registry's code and on every edge.
     introspection: true,
     csrfPrevention: true,
@@ -68,16 +70,40 @@ function preparing(store: SupergraphStore, prepare: Prepare): ApolloServerPlugin
   };
 }
 
+/** Executes what `preparing` prepared; the answer is left in the exchange, whose text the edge sends. */
+export function apolloExecutor(execute: Execute): GatewayExecutor {
+  return async ({ context, request }) => {
+    const { exchange } = context as HttpContext;
+    if (exchange.request === undefined || exchange.prepared === undefined) throw new AcgsError('INTERNAL', 'An operation reached execution without preparation.');
+    exchange.answer = await execute(exchange.request, exchange.prepared, request.variables ?? {});
+    return { data: null };
+  };
+}
+
+export interface ApolloRunnerDeps {
+  readonly safelist: Safelist;
+  readonly limits: OperationLimits;
+  /** False keeps names of the schema that Apollo Server suggests out of its errors. */
+  readonly introspection: boolean;
+  /** Told what is refused before preparation sees it. */
+  readonly onRefused: (error: unknown) => void;
+}
+
 /**
  * Makes the way through Apollo Server. The gateway's executor leaves the answer in the exchange, so that its text is the
  * same whichever way the request took; Apollo Server's own text is used for nothing.
  */
-export function createApolloRunner(server: ApolloServer<HttpContext>, safelist: Safelist, limits: OperationLimits): RunOnApollo {
+export function createApolloRunner(server: ApolloServer<HttpContext>, { safelist, limits, introspection, onRefused }: ApolloRunnerDeps): RunOnApollo {
   return async (exchange, method, query, parameters): Promise<GatewayAnswer> => {
     // Before Apollo Server parses and validates: its errors would tell of the schema.
     safelist.check({ query, operationName: parameters.operationName });
     // And before it validates what would take it long.
-    readBoundedDocument(query, limits);
+    try {
+      readBoundedDocument(query, limits);
+    } catch (error) {
+      onRefused(error);
+      throw error;
+    }
     const faults: GraphQLError[] = [];
     const { body, search } = method === 'POST' ? { body: bodyOf(query, parameters), search: '' } : { body: undefined, search: searchOf(query, parameters) };
     await server.executeHTTPGraphQLRequest({
@@ -85,7 +111,7 @@ export function createApolloRunner(server: ApolloServer<HttpContext>, safelist: 
       context: async () => ({ exchange, faults }),
     });
     if (exchange.answer !== undefined) return exchange.answer;
-    throw faultOf(faults[0], limits.maxTokens);
+    throw faultOf(faults[0], limits.maxTokens, introspection);
   };
 }
 
@@ -98,10 +124,10 @@ function searchOf(query: string, { operationName, variables }: GraphqlParameters
 }
 
 /** The first thing that Apollo Server met, in the form preparation gives it on the hot path. */
-function faultOf(error: GraphQLError | undefined, maxTokens: number): Error {
+function faultOf(error: GraphQLError | undefined, maxTokens: number, suggest: boolean): Error {
   if (error === undefined) return new Error('Apollo Server neither executed an operation nor said why.');
   if (error.originalError instanceof AcgsError) return error.originalError;
   if (isTokenLimitError(error)) return new AcgsError('QUERY_TOO_LARGE', undefined, { limit: maxTokens });
   const { http: _, ...extensions } = error.extensions;
-  return new GraphQLError(error.message, { nodes: error.nodes, source: error.source, positions: error.positions, extensions });
+  return new GraphQLError(suggest ? error.message : withoutSuggestion(error.message), { nodes: error.nodes, source: error.source, positions: error.positions, extensions });
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../../ops/runtime/logger.js';
 import type { RawHandler } from '../../ops/runtime/http-server.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
 import { behindSafelist, type Safelist } from '../enforcement/safelist.js';
-import type { Authenticate, ConstitutionalStamp, Execute, HashGate, Prepare, RevocationView } from '../execution/contracts.js';
+import type { Authenticate, ConstitutionalStamp, Execute, ExecuteInParts, HashGate, Prepare, RevocationView } from '../execution/contracts.js';
 import type { SupergraphStore } from '../supergraph/load.js';
 import { createCrossOrigin } from './cross-origin.js';
 import { createGraphqlEndpoint } from './graphql-endpoint.js';
@@ -14,12 +14,13 @@ import { createPersistedQueries, type SharedTexts } from './persisted-queries.js
 import type { StreamSource } from './stream-source.js';
 
 export interface HttpEdgeDeps {
-  readonly config: Pick<GatewayConfig, 'limits' | 'bodyLimit' | 'deadlineMs' | 'corsOrigins'>;
+  readonly config: Pick<GatewayConfig, 'limits' | 'introspection' | 'bodyLimit' | 'deadlineMs' | 'corsOrigins'>;
   readonly authenticate: Authenticate;
   readonly gate: HashGate;
   readonly revocation: Pick<RevocationView, 'isRevoked' | 'onChange'>;
   readonly prepare: Prepare;
   readonly execute: Execute;
+  readonly executeInParts: ExecuteInParts;
   readonly store: SupergraphStore;
   readonly safelist: Safelist;
   /** Whether an answer that no subgraph contributed to counts as verified. */
@@ -29,6 +30,8 @@ export interface HttpEdgeDeps {
   /** Where subscriptions come from; undefined refuses them over HTTP. */
   readonly source?: StreamSource | undefined;
   readonly sharedTexts?: SharedTexts;
+  /** Told what the edge itself refuses for its size, before `prepare`. */
+  readonly onRefused?: (error: unknown) => void;
 }
 
 export interface HttpEdgeOptions {
@@ -60,7 +63,7 @@ export async function createHttpEdge(deps: HttpEdgeDeps, options: HttpEdgeOption
   const streams = source === undefined ? undefined : createHttpStreams({ source, revocation: deps.revocation, gate, stamp, registry: metrics.registry, logger }, options.streamLimits);
   return {
     handler: createGraphqlEndpoint({
-      authenticate: deps.authenticate, gate, prepare, execute: deps.execute, snapshot: () => store.current(), apollo: createApolloRunner(apollo, safelist, config.limits),
+      authenticate: deps.authenticate, gate, prepare, execute: deps.execute, executeInParts: deps.executeInParts, snapshot: () => store.current(), apollo: createApolloRunner(apollo, { safelist, limits: config.limits, introspection: config.introspection, onRefused: deps.onRefused ?? (() => undefined) }),
       persisted: createPersistedQueries({ safelist, logger, ...(deps.sharedTexts === undefined ? {} : { shared: deps.sharedTexts }) }),
       streams, crossOrigin: createCrossOrigin(config.corsOrigins), stamp, bodyLimit: config.bodyLimit, deadlineMs: config.deadlineMs, maxTokens, metrics, logger,
       ...(options.hotPath === undefined ? {} : { hotPath: options.hotPath }),

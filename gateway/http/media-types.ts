@@ -10,6 +10,8 @@ export interface AcceptedTypes {
   readonly single: AnswerType | undefined;
   /** For a stream; undefined when the client did not name one. Wildcards never choose a stream. */
   readonly stream: StreamType | undefined;
+  /** True when the client names Apollo's multipart type for deferred parts, and wants one answer no more than that. */
+  readonly inParts: boolean;
 }
 
 interface MediaRange {
@@ -29,7 +31,9 @@ interface Candidate<T> {
   readonly place: number;
 }
 
-const JSON_ONLY: AcceptedTypes = { single: 'application/json', stream: undefined };
+const JSON_ONLY: AcceptedTypes = { single: 'application/json', stream: undefined, inParts: false };
+/** Version of Apollo's incremental delivery. */
+const DEFER_SPEC = '20220824';
 const SINGLE_TYPES: readonly AnswerType[] = ['application/json', 'application/graphql-response+json'];
 const STREAM_TYPES: readonly StreamType[] = ['text/event-stream', 'multipart/mixed'];
 
@@ -53,14 +57,21 @@ export function acceptedTypes(accept: string | undefined): AcceptedTypes {
   const known = kept.get(accept);
   if (known !== undefined) return known;
   const ranges = parseAccept(accept);
-  const chosen: AcceptedTypes = ranges.length === 0 && accept.trim() === ''
-    ? JSON_ONLY
-    : { single: best(SINGLE_TYPES.flatMap((type) => weigh(type, ranges, true))), stream: best(STREAM_TYPES.flatMap((type) => weigh(type, ranges, false))) };
+  const chosen = ranges.length === 0 && accept.trim() === '' ? JSON_ONLY : chooseAmong(ranges);
   if (accept.length <= KEPT_LENGTH) {
     if (kept.size >= KEPT_HEADERS) kept.clear();
     kept.set(accept, chosen);
   }
   return chosen;
+}
+
+function chooseAmong(ranges: readonly MediaRange[]): AcceptedTypes {
+  const single = best(SINGLE_TYPES.flatMap((type) => weigh(type, ranges, true)));
+  const parts = ranges.find(({ type, parameters }) => type === 'multipart/mixed' && isUtf8(parameters) && parameters.get('deferspec') === DEFER_SPEC);
+  return {
+    single: single?.type, stream: best(STREAM_TYPES.flatMap((type) => weigh(type, ranges, false)))?.type,
+    inParts: parts !== undefined && parts.q > 0 && parts.q >= (single?.q ?? 0),
+  };
 }
 
 /** The media ranges of an Accept header, in its order. */
@@ -94,18 +105,22 @@ function weigh<T extends AnswerType | StreamType>(type: T, ranges: readonly Medi
 
 /** Whether what we send is what the parameters of a range ask for. */
 function serves(type: AnswerType | StreamType, parameters: ReadonlyMap<string, string>): boolean {
-  const charset = parameters.get('charset')?.toLowerCase() ?? 'utf-8';
-  if (charset !== 'utf-8' && charset !== 'utf8') return false;
+  if (!isUtf8(parameters)) return false;
   return type !== 'multipart/mixed' || parameters.get('subscriptionspec') === '1.0';
 }
 
+function isUtf8(parameters: ReadonlyMap<string, string>): boolean {
+  const charset = parameters.get('charset')?.toLowerCase() ?? 'utf-8';
+  return charset === 'utf-8' || charset === 'utf8';
+}
+
 /** The candidate with the highest weight; the first of several that are equal in everything. */
-function best<T>(candidates: readonly Candidate<T>[]): T | undefined {
+function best<T>(candidates: readonly Candidate<T>[]): Candidate<T> | undefined {
   let chosen: Candidate<T> | undefined;
   for (const candidate of candidates) {
     if (chosen === undefined || candidate.q > chosen.q || (candidate.q === chosen.q && candidate.place < chosen.place)) chosen = candidate;
   }
-  return chosen?.type;
+  return chosen;
 }
 
 function splitOutsideQuotes(text: string, separator: string): readonly string[] {

@@ -35,7 +35,7 @@ const SERVER_SENT_EVENTS: StreamFormat = {
 };
 
 /** Each part is followed by its delimiter at once: clients hand a part on when they see the delimiter behind it. */
-function part(body: string): string {
+export function part(body: string): string {
   return `\r\ncontent-type: application/json\r\n\r\n${body}\r\n--graphql`;
 }
 

@@ -27,7 +27,7 @@ export function createEventExecutor({ logger, gate, callsFor }: EventExecutorDep
     const calls = callsFor(request);
     const outcome = await compiledOf(request.snapshot, prepared).run({ calls, variables, event });
     const errors = errorsOf(outcome, reachedRefusals(refusalsThatApply(prepared.refusals, prepared.operation, variables), event), { requestId: request.requestId, logger });
-    return makeAnswer(outcome.text, outcome.ascii, errors, { hash: gate.active(), verified: event.hashAccepted && calls.verified() });
+    return makeAnswer(outcome, errors, { hash: gate.active(), verified: event.hashAccepted && calls.verified() });
   };
 }
 

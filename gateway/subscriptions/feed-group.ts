@@ -126,7 +126,7 @@ export class FeedGroup implements SubscriberGroup, BranchOwner {
     } catch (error) {
       // One event that cannot be executed must not keep the later ones from the subscribers: it is delivered as an error.
       deps.logger.error({ err: error, requestId, field: operation.fieldName }, 'An event could not be executed');
-      return new StreamAnswer(makeAnswer('null', true, [toGraphQLError(new AcgsError('INTERNAL', undefined, { requestId }))], { hash: deps.gate.active(), verified: false }));
+      return new StreamAnswer(makeAnswer({ pieces: ['null'], ascii: true }, [toGraphQLError(new AcgsError('INTERNAL', undefined, { requestId }))], { hash: deps.gate.active(), verified: false }));
     }
   }
 

@@ -1,9 +1,9 @@
 /** Reads from a supergraph what each subgraph says is the same for everyone who may read it: `@impersonal`, and public `@cacheControl`. */
 import { Kind, isAbstractType, isObjectType, parse, valueFromASTUntyped, type ConstDirectiveNode, type DocumentNode, type FieldDefinitionNode, type GraphQLSchema, type InterfaceTypeDefinitionNode, type ObjectTypeDefinitionNode } from 'graphql';
 import type { SupergraphSnapshot } from '../execution/contracts.js';
+import { IMPERSONAL_IDENTITY } from '../supergraph/link-names.js';
 
-/** Identities of the specifications; any version of them is read. */
-const IMPERSONAL_IDENTITY = 'https://specs.acgs.internal/impersonal';
+/** Identity of the caching specification; any version of either is read. */
 const CACHING_IDENTITY = 'https://specs.acgs.internal/caching';
 
 /** What a supergraph says is impersonal. */

@@ -12,11 +12,15 @@ export class StreamAnswer implements GatewayAnswer {
   frame: { readonly id: string; readonly bytes: Buffer } | undefined;
   private encoded: Buffer | undefined;
 
-  constructor({ text, ascii, errors, stamp }: GatewayAnswer) {
+  constructor({ text, ascii, errors, stamp }: Omit<GatewayAnswer, 'pieces'>) {
     this.text = text;
     this.ascii = ascii;
     this.errors = errors;
     this.stamp = stamp;
+  }
+
+  get pieces(): readonly string[] {
+    return [this.text];
   }
 
   /** The text as UTF-8; made once. */

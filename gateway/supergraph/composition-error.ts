@@ -4,7 +4,7 @@
 export interface CompositionProblem {
   /** Subgraph it was found in; null for the supergraph as a whole. */
   readonly subgraph: string | null;
-  readonly code: 'CONSTITUTION_NOT_LINKED' | 'CONSTITUTION_NOT_COMPOSED' | 'CONSTITUTION_HASH_MISSING' | 'CONSTITUTION_HASH_REFUSED' | 'MUTATION_LEVEL_MISSING' | 'INVALID_SDL' | 'COMPOSITION_FAILED';
+  readonly code: 'CONSTITUTION_NOT_LINKED' | 'CONSTITUTION_NOT_COMPOSED' | 'CONSTITUTION_HASH_MISSING' | 'CONSTITUTION_HASH_REFUSED' | 'MUTATION_LEVEL_MISSING' | 'IMPERSONAL_MARK_OF_ANOTHER' | 'INVALID_SDL' | 'COMPOSITION_FAILED';
   readonly message: string;
 }
 

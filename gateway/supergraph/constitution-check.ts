@@ -1,7 +1,7 @@
 /** Gate 1: refuses subgraphs and supergraphs that are not bound to an accepted constitution (design section 4). */
-import { buildSubgraph, type Schema } from '@apollo/federation-internals';
+import { buildSubgraph, isInterfaceType, isObjectType, type Schema } from '@apollo/federation-internals';
 import { parse } from 'graphql';
-import { directiveNameIn, FEDERATION_IDENTITY, linkedFeature, nameInFeature, CONSTITUTIONAL_IDENTITY, CONSTITUTIONAL_URL } from './link-names.js';
+import { directiveNameIn, FEDERATION_IDENTITY, linkedFeature, nameInFeature, CONSTITUTIONAL_IDENTITY, CONSTITUTIONAL_URL, IMPERSONAL_IDENTITY } from './link-names.js';
 import type { CompositionProblem } from './composition-error.js';
 import { declaredHashes } from './directive-index.js';
 
@@ -35,7 +35,20 @@ export function checkSubgraph(name: string, url: string, sdl: string, accepted: 
       problems.push(problem('MUTATION_LEVEL_MISSING', `${field.coordinate} must say @${directiveName}(level: CRITICAL), or level: STANDARD when it changes no governed state.`));
     }
   }
+  problems.push(...foreignMarks(name, schema));
   return problems;
+}
+
+/** Marks that speak for another subgraph: the gateway would share what that one never said is the same for everyone. */
+function foreignMarks(subgraph: string, schema: Schema): CompositionProblem[] {
+  const directiveName = nameInFeature(schema, IMPERSONAL_IDENTITY, 'impersonal');
+  if (directiveName === undefined) return [];
+  const elements = schema.types().flatMap((type) => (isObjectType(type) || isInterfaceType(type) ? [type, ...type.fields()] : []));
+  return elements.flatMap((element) => element.appliedDirectivesOf(directiveName).flatMap((applied): CompositionProblem[] => {
+    const named = String((applied.arguments() as Record<string, unknown>)['subgraph']);
+    if (named === subgraph) return [];
+    return [{ subgraph, code: 'IMPERSONAL_MARK_OF_ANOTHER', message: `${element.coordinate} must say @${directiveName}(subgraph: "${subgraph}"), not "${named}": a subgraph speaks only for itself.` }];
+  }));
 }
 
 /**

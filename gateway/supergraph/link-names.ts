@@ -6,6 +6,9 @@ export const CONSTITUTIONAL_IDENTITY = 'https://specs.acgs.internal/constitution
 /** The version subgraphs must link. */
 export const CONSTITUTIONAL_URL = `${CONSTITUTIONAL_IDENTITY}/v1.0`;
 
+/** Identity of the specification of `@impersonal`, by which a subgraph says what is the same for everyone. */
+export const IMPERSONAL_IDENTITY = 'https://specs.acgs.internal/impersonal';
+
 const APOLLO = 'https://specs.apollo.dev';
 /** Identity of the federation specification, which subgraphs link. */
 export const FEDERATION_IDENTITY = `${APOLLO}/federation`;

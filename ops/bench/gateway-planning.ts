@@ -1,6 +1,6 @@
 /**
  * Planning and swaps: how long they take, and for how long they hold the event loop, beside the stock gateway's.
- * `node dist/ops/bench/gateway-planning.js [rounds]` prints one JSON line for each measurement: medians of the rounds
+ * `npm run bench -- gateway-planning [rounds]` prints one JSON line for each measurement: medians of the rounds
  * (default 3, with 0 swaps only) in milliseconds, and how many timers fired meanwhile.
  */
 import '../../gateway/telemetry-config.js';
@@ -10,6 +10,7 @@ import { ApolloGateway } from '@apollo/gateway';
 import { QueryPlanner } from '@apollo/query-planner';
 import { parse } from 'graphql';
 import type { GatewayRequest } from '../../gateway/execution/contracts.js';
+import { createCompileAhead } from '../../gateway/execution/execute.js';
 import { createPreparation } from '../../gateway/execution/preparation/prepare.js';
 import { composeSupergraph } from '../../gateway/supergraph/compose.js';
 import { ENFORCED_FEATURES } from '../../gateway/supergraph/link-names.js';
@@ -125,7 +126,7 @@ async function ownSwaps(): Promise<void> {
   const [first, second] = supergraphs();
   const pool = new PlanningPool({ logger });
   const { prepare, warmUp } = createPreparation({
-    limits: { maxDepth: 100, maxAliases: 100, maxTokens: 20_000, maxCost: 1_000_000 }, introspection: true, gate: { active: () => HASH }, revocations: { age: () => 0 }, revocationMaxAgeMs: 1_000, metrics: { looked: () => undefined },
+    limits: { maxDepth: 100, maxAliases: 100, maxTokens: 20_000, maxCost: 1_000_000 }, introspection: true, gate: { active: () => HASH }, revocations: { age: () => 0 }, revocationMaxAgeMs: 1_000, metrics: { looked: () => undefined }, compileAhead: createCompileAhead(),
   });
   let warms = true;
   const store = new SupergraphStore({

@@ -1,7 +1,7 @@
 /**
  * Fan-out to many subscribers: the gateway, the subscribers and the owning subgraph in a process each. Delivery times and
  * memory while nothing is wrong, then a supergraph swap, a subgraph kill and a gateway restart, each under events.
- * `node dist/ops/bench/gateway-subscribers.js --subscribers 1000 --events 40 --rate 4`; `--steady` leaves the disturbances out.
+ * `npm run bench -- gateway-subscribers --subscribers 1000 --events 40 --rate 4`; `--steady` leaves the disturbances out.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -10,6 +10,7 @@ import { gatewayBench, onStage } from './gateway/gateway-bench.js';
 import { soak } from './gateway/soak.js';
 import { openLoop } from './load.js';
 import { startPlaneProcess, type PlaneProcess } from './plane-process.js';
+import { runScriptBench } from './script-benches.js';
 import { median, summarise, type Summary } from './statistics.js';
 
 const HASH = 'cdd01ef066bc6cf2';
@@ -24,6 +25,11 @@ interface Row {
 }
 
 async function main(): Promise<void> {
+  const code = await runScriptBench();
+  if (code !== undefined) {
+    process.exitCode = code;
+    return;
+  }
   const { names: wanted, gateway } = benchArguments();
   const problems: string[] = [];
   if (wanted.includes('gateway-soak')) problems.push(...await onStage('benchmark', (stage) => soak(stage, gateway)));

@@ -4,9 +4,21 @@ import { AcgsError } from '../../ops/runtime/errors.js';
 import type { HopClaims, PrincipalClaims } from '../../ops/runtime/hop-token.js';
 
 export class SubgraphContext {
-  private readonly loaders = new Map<string, unknown>();
+  private readonly loaders: Map<string, unknown>;
+  private hidden: SubgraphContext | undefined;
 
-  constructor(readonly hop: HopClaims) {}
+  constructor(private readonly claims: HopClaims, loaders = new Map<string, unknown>()) {
+    this.loaders = loaders;
+  }
+
+  get hop(): HopClaims {
+    return this.claims;
+  }
+
+  /** The same request without its principal, for resolvers whose answer is the same for everyone; made at first use. */
+  get impersonal(): SubgraphContext {
+    return this.hidden ??= new ImpersonalContext(this.claims, this.loaders);
+  }
 
   /** Null when the request is anonymous. */
   get principal(): PrincipalClaims | null {
@@ -14,7 +26,7 @@ export class SubgraphContext {
   }
 
   get requestId(): string {
-    return this.hop.requestId;
+    return this.claims.requestId;
   }
 
   /** The principal. @throws AcgsError UNAUTHENTICATED when anonymous. */
@@ -49,5 +61,16 @@ export class SubgraphContext {
   /** Drops what the loaders remember: each event of a subscription reads the current state. */
   forgetLoaded(): void {
     this.loaders.clear();
+  }
+}
+
+/** Throws where the principal, or anything else of the hop token but the request's id, is read. */
+class ImpersonalContext extends SubgraphContext {
+  override get hop(): never {
+    throw new Error('A resolver whose answer is marked as the same for everyone (@impersonal or public @cacheControl) reads who asks.');
+  }
+
+  override get impersonal(): SubgraphContext {
+    return this;
   }
 }

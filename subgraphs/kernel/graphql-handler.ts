@@ -70,8 +70,8 @@ export function graphqlHandler(options: GraphqlHandlerOptions): HttpHandler {
     const position = String(options.position());
     let operation = 'unknown';
     const reply = await answer(options, documents, request, (kind) => { operation = kind; });
-    options.metrics.requests.inc({ operation, status: String(reply.status) });
-    options.metrics.requestDuration.observe({ operation }, (performance.now() - started) / 1_000);
+    options.metrics.finished(operation, reply.status);
+    options.metrics.took(operation, performance.now() - started);
     return { ...reply, headers: { ...reply.headers, [HASH_HEADER]: options.activeHash(), [POSITION_HEADER]: position } };
   };
 }

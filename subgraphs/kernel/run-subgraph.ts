@@ -23,6 +23,7 @@ import type { EventBus } from './event-bus.js';
 import { EventLog } from './event-log.js';
 import { guardFields } from './field-guards.js';
 import { checkHop, graphqlHandler, type GraphqlHandlerOptions } from './graphql-handler.js';
+import { hidePrincipalFromMarked } from './impersonal-fields.js';
 import { RememberedReads } from './remembered-reads.js';
 import { scalarResolvers } from './scalars.js';
 import { Sequencer } from './sequencer.js';
@@ -62,9 +63,15 @@ export function subgraphSdl(name: SubgraphName): string {
   return [`subgraphs/${name}.graphql`, 'constitutional.graphql', 'common.graphql'].map((file) => readFileSync(projectPath('schema', file), 'utf8')).join('\n');
 }
 
-/** Builds the executable schema, with the shared scalars and the field guards. */
+/** Builds the executable schema of a subgraph, with the shared scalars and the field guards. */
 export function buildSchemaOf(name: SubgraphName, resolvers: SubgraphResolvers): GraphQLSchema {
-  const schema = buildSubgraphSchema([{ typeDefs: parse(subgraphSdl(name)), resolvers: { ...scalarResolvers, ...resolvers } as GraphQLResolverMap<unknown> }]);
+  return buildGuardedSchema(subgraphSdl(name), resolvers);
+}
+
+/** Builds an executable schema of a contract, with the shared scalars and the field guards. @param sdl all of it. */
+export function buildGuardedSchema(sdl: string, resolvers: SubgraphResolvers): GraphQLSchema {
+  const schema = buildSubgraphSchema([{ typeDefs: parse(sdl), resolvers: { ...scalarResolvers, ...resolvers } as GraphQLResolverMap<unknown> }]);
+  hidePrincipalFromMarked(schema);
   guardFields(schema);
   return schema;
 }

@@ -58,6 +58,10 @@ const ROWS: readonly RuleRow[] = [
     description: 'A service could not reach its database.',
   },
   {
+    name: 'SupergraphRefused', level: 'WARNING', expression: 'sum by (outcome) (increase(acgs_supergraph_swaps_total{outcome=~"refused|failed"}[10m])) > 0', forSeconds: 0, runbook: 'supergraph',
+    description: 'A new supergraph was not installed; the gateway goes on with the one before it.',
+  },
+  {
     name: 'ConstitutionalViolation', level: 'CRITICAL', severity: 'P0', expression: 'acgs_constitutional_compliance_rate < 1', forSeconds: 0, runbook: 'constitutional-violation',
     description: 'A check of the constitutional hash failed since the service started.',
   },

@@ -26,8 +26,9 @@ beforeAll(async () => {
   client = await loginAsAdmin(plane.gatewayUrl, folder);
 }, 60_000);
 afterAll(async () => {
-  await plane.stop();
-  await postgres.stop();
+  // Where starting failed, that is the error to show, not one of stopping what is not there.
+  await plane?.stop();
+  await postgres?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -10,7 +10,7 @@ import { ownEngine } from '../kit/differential/own-engine.js';
 import { runDifferential } from '../kit/differential/run-differential.js';
 
 /** About 15,000 executions; a minute or so on one core. */
-const DEFAULTS = { seed: 1, graphs: 40, operations: 75 };
+const DEFAULTS = { seed: 1, graphs: 56, operations: 80 };
 const TIME_LIMIT_MS = 600_000;
 
 test('federated answers are those of the single schema', async () => {

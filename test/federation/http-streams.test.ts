@@ -5,7 +5,7 @@ import { AcgsError } from '../../ops/runtime/errors.js';
 import { answerOf, FakeStreamSource } from '../kit/fake-stream-source.js';
 import { MINI_GRAPH } from '../kit/mini-graph.js';
 import { eventually, HASH, startMiniGraph, type MiniGraph } from '../kit/mini-subgraphs.js';
-import { RawConnection } from '../kit/raw-http.js';
+import { graphqlRequest, RawConnection } from '../kit/raw-http.js';
 
 const SSE = 'text/event-stream';
 const MULTIPART = 'multipart/mixed;subscriptionSpec=1.0';
@@ -41,10 +41,7 @@ interface Sent {
 async function send({ accept, query = TICKS, headers = {}, method = 'POST', variables }: Sent, to: MiniGraph = graph): Promise<RawConnection> {
   const connection = await RawConnection.open(to.gateway.url);
   open.push(connection);
-  const body = method === 'POST' ? JSON.stringify({ query, variables }) : '';
-  const target = method === 'POST' ? '/graphql' : `/graphql?query=${encodeURIComponent(query)}`;
-  const all: Record<string, string> = { host: 'test', accept, ...(method === 'POST' ? { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) } : { 'apollo-require-preflight': '1' }), ...headers };
-  connection.send(`${method} ${target} HTTP/1.1\r\n${Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+  connection.send(graphqlRequest(method, { query, variables }, { accept, ...headers }));
   return connection;
 }
 

@@ -2,8 +2,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createStreamSource } from '../../gateway/subscriptions/stream-source.js';
 import { SubscriptionFailure } from '../../gateway/subscriptions/subscription-stream.js';
-import { RawClient, bearer, startGateway, until, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
-import { AlertLog, startAlerts, startServices, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { RawClient, bearer, until, startStage, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
+import type { AlertLog, MiniSubgraph } from './subscriptions-mini-subgraphs.js';
 
 const STREAM = 'subscription { broadcast { cursor kind alert { seq runbook } } }';
 
@@ -15,12 +15,9 @@ let release: () => void;
 const stops: Array<() => Promise<void>> = [];
 
 async function begin(options: GatewayOptions = {}): Promise<void> {
-  log = new AlertLog();
-  alerts = await startAlerts(log);
   const held = new Promise<void>((resolve) => { release = resolve; });
-  const services = await startServices({ hold: () => held });
-  gateway = await startGateway([alerts, services], options);
-  stops.push(async () => release(), () => gateway.stop(), () => alerts.stop(), () => services.stop());
+  stops.push(async () => release());
+  ({ log, alerts, gateway } = await startStage(stops, { gateway: options, services: { hold: () => held } }));
 }
 
 afterEach(async () => {

@@ -1,7 +1,7 @@
 /** The WebSocket edge over real sockets: who may connect, what an event shows, how it ends. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { RawClient, WRONG_HASH, bearer, startGateway, until, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
-import { AlertLog, HASH, startAlerts, startServices, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { RawClient, WRONG_HASH, bearer, until, startStage, type GatewayOptions, type TestGateway, type StageOptions } from './subscriptions-kit.js';
+import { HASH, startAlerts, type AlertLog, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
 
 const SEQUENCE = 'subscription($after: Cursor) { alertRaised(after: $after) { cursor kind alert { seq } } }';
 
@@ -11,12 +11,8 @@ let services: MiniSubgraph;
 let gateway: TestGateway;
 const stops: Array<() => Promise<void>> = [];
 
-async function begin(options: GatewayOptions = {}, behaviour: Parameters<typeof startServices>[0] = {}): Promise<void> {
-  log = new AlertLog();
-  alerts = await startAlerts(log);
-  services = await startServices(behaviour);
-  gateway = await startGateway([alerts, services], options);
-  stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+async function begin(options: GatewayOptions = {}, behaviour: StageOptions['services'] = {}): Promise<void> {
+  ({ log, alerts, services, gateway } = await startStage(stops, { gateway: options, services: behaviour }));
 }
 
 afterEach(async () => {

@@ -23,7 +23,7 @@ import { planOperation } from '../../gateway/supergraph/planning/planner-faults.
 import { AcgsError } from '../../ops/runtime/errors.js';
 import { createLogger } from '../../ops/runtime/logger.js';
 import { createMetrics } from '../../ops/runtime/metrics.js';
-import { ALERTS_SDL, HASH, SERVICES_SDL, hopKey, type Message, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { ALERTS_SDL, AlertLog, HASH, SERVICES_SDL, hopKey, startAlerts, startServices, type Message, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
 
 export const WRONG_HASH = '0123456789abcdef';
 
@@ -78,6 +78,30 @@ function authenticate({ authorization }: HeadersLike): Promise<Credentials> {
 }
 
 export const bearer = (id: string, livesMs = 600_000): string => `Bearer ${id}:${Date.now() + livesMs}`;
+
+/** Everything a subscription needs. */
+export interface Stage {
+  readonly log: AlertLog;
+  readonly alerts: MiniSubgraph;
+  readonly services: MiniSubgraph;
+  readonly gateway: TestGateway;
+}
+
+export interface StageOptions {
+  readonly alerts?: Parameters<typeof startAlerts>[1];
+  readonly services?: Parameters<typeof startServices>[0];
+  readonly gateway?: GatewayOptions;
+}
+
+/** Starts both mini subgraphs and a gateway. @param stops what to call when the test is over, in order; added to. */
+export async function startStage(stops: Array<() => Promise<void>>, options: StageOptions = {}): Promise<Stage> {
+  const log = new AlertLog();
+  const alerts = await startAlerts(log, options.alerts);
+  const services = await startServices(options.services);
+  const gateway = await startGateway([alerts, services], options.gateway);
+  stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+  return { log, alerts, services, gateway };
+}
 
 /** Starts an HTTP server with the edge on /graphql. */
 export async function startGateway(subgraphs: readonly MiniSubgraph[], { limits = {}, port = 0, upstream }: GatewayOptions = {}): Promise<TestGateway> {

@@ -2,8 +2,8 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { RawClient, WRONG_HASH, bearer, startGateway, until, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
-import { AlertLog, HASH, startAlerts, startServices, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { RawClient, WRONG_HASH, bearer, until, startStage, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
+import { HASH, type AlertLog, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
 
 const STREAM = 'subscription($after: Cursor) { broadcast(after: $after) { cursor kind alert { seq padding } } }';
 
@@ -13,11 +13,7 @@ let gateway: TestGateway;
 const stops: Array<() => Promise<void>> = [];
 
 async function begin(options: GatewayOptions = {}): Promise<void> {
-  log = new AlertLog();
-  alerts = await startAlerts(log);
-  const services = await startServices();
-  gateway = await startGateway([alerts, services], options);
-  stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+  ({ log, alerts, gateway } = await startStage(stops, { gateway: options }));
 }
 
 afterEach(async () => {

@@ -2,8 +2,8 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { subscribeWithResume, type ConnectionAttempt, type ResumableSubscription, type SubscriptionMessage, type SubscriptionState } from '../../ops/client/subscription-client.js';
-import { RawClient, WRONG_HASH, bearer, startGateway, until, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
-import { AlertLog, HASH, startAlerts, startServices, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { RawClient, WRONG_HASH, bearer, startGateway, until, startStage, type GatewayOptions, type Stage } from './subscriptions-kit.js';
+import { HASH, startAlerts, type AlertLog } from './subscriptions-mini-subgraphs.js';
 
 interface Raised {
   readonly alertRaised: { readonly cursor: string; readonly kind: string; readonly alert: { readonly seq: number; readonly runbook?: string } | null };
@@ -18,14 +18,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-async function begin(options: GatewayOptions = {}): Promise<{ log: AlertLog; alerts: MiniSubgraph; services: MiniSubgraph; gateway: TestGateway }> {
-  const log = new AlertLog();
-  const alerts = await startAlerts(log);
-  const services = await startServices();
-  const gateway = await startGateway([alerts, services], options);
-  stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
-  return { log, alerts, services, gateway };
-}
+const begin = (options: GatewayOptions = {}): Promise<Stage> => startStage(stops, { gateway: options });
 
 /** Small deterministic generator (mulberry32), so that a failing run can be repeated. */
 function seeded(seed: number): () => number {

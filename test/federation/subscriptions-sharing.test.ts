@@ -1,7 +1,7 @@
 /** Streams shared by subscribers over real sockets: shared where a subgraph says that nothing depends on who asks, and only there. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RawClient, bearer, startGateway, until, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
-import { AlertLog, HASH, startAlerts, startServices, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { RawClient, bearer, until, startStage, type GatewayOptions, type TestGateway, type StageOptions } from './subscriptions-kit.js';
+import { HASH, type AlertLog, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
 
 const SHARED = 'subscription($after: Cursor) { broadcast(after: $after) { cursor kind alert { seq runbook service { name } } } }';
 
@@ -11,12 +11,8 @@ let services: MiniSubgraph;
 let gateway: TestGateway;
 const stops: Array<() => Promise<void>> = [];
 
-async function begin(options: GatewayOptions = {}, behaviour: Parameters<typeof startServices>[0] = {}): Promise<void> {
-  log = new AlertLog();
-  alerts = await startAlerts(log);
-  services = await startServices(behaviour);
-  gateway = await startGateway([alerts, services], options);
-  stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+async function begin(options: GatewayOptions = {}, behaviour: StageOptions['services'] = {}): Promise<void> {
+  ({ log, alerts, services, gateway } = await startStage(stops, { gateway: options, services: behaviour }));
 }
 
 afterEach(async () => {
@@ -25,6 +21,22 @@ afterEach(async () => {
 
 const clientOf = (id: string, params: Record<string, unknown> = {}): Promise<RawClient> => RawClient.ready(gateway.url, { authorization: bearer(id), ...params });
 const upTo = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + 1 + index);
+
+/** Two readers, of whom one stops reading and the other gets a thousand large events, some at a time. */
+async function fastAndPaused(document: string, atOnce: number): Promise<{ fast: RawClient; slow: RawClient }> {
+  const fast = await clientOf('ann');
+  const slow = await clientOf('bob');
+  for (const client of [fast, slow]) {
+    client.subscribe('1', document);
+    await opened(client);
+  }
+  slow.socket.pause();
+  for (let sent = atOnce; sent <= 1_000; sent += atOnce) {
+    log.append(atOnce, { padding: 'x'.repeat(10_000) });
+    await until('the fast one', () => seqsOf(fast).length === sent);
+  }
+  return { fast, slow };
+}
 
 async function opened(client: RawClient, id = '1'): Promise<void> {
   await until('OPENED', () => client.nexts(id).length > 0 || client.errors(id) !== undefined);
@@ -174,17 +186,7 @@ describe('a stream that is the same for everyone', () => {
   it('is not held by a slow reader, who gets everything when it reads again', async () => {
     await begin({ limits: { maxBufferedBytes: 64 * 1024, lagGraceMs: 10_000, maxWaitingEvents: 32, retainedEvents: 16 } });
     const document = 'subscription { broadcast { cursor kind alert { seq padding } } }';
-    const fast = await clientOf('ann');
-    const slow = await clientOf('bob');
-    for (const client of [fast, slow]) {
-      client.subscribe('1', document);
-      await opened(client);
-    }
-    slow.socket.pause();
-    for (let sent = 100; sent <= 1_000; sent += 100) {
-      log.append(100, { padding: 'x'.repeat(10_000) });
-      await until('the fast one', () => seqsOf(fast).length === sent);
-    }
+    const { fast, slow } = await fastAndPaused(document, 100);
     expect(seqsOf(fast)).toEqual(upTo(0, 1_000));
     expect(seqsOf(slow).length).toBeLessThan(1_000);
     slow.socket.resume();
@@ -197,17 +199,7 @@ describe('a stream that is the same for everyone', () => {
   it('ends a reader that does not catch up with the cursor to resume from', async () => {
     await begin({ limits: { maxBufferedBytes: 64 * 1024, lagGraceMs: 100, maxWaitingEvents: 32 } });
     const document = 'subscription($after: Cursor) { broadcast(after: $after) { kind alert { seq padding } } }';
-    const fast = await clientOf('ann');
-    const slow = await clientOf('bob');
-    for (const client of [fast, slow]) {
-      client.subscribe('1', document);
-      await opened(client);
-    }
-    slow.socket.pause();
-    for (let sent = 200; sent <= 1_000; sent += 200) {
-      log.append(200, { padding: 'x'.repeat(10_000) });
-      await until('the fast one', () => seqsOf(fast).length === sent);
-    }
+    const { slow } = await fastAndPaused(document, 200);
     await until('one subscription', () => gateway.edge.subscriptions() === 1);
     slow.socket.resume();
     expect(await slow.errorCodes('1')).toEqual(['SUBSCRIPTION_LAGGING']);

@@ -8,8 +8,8 @@ import { createHttpStreams } from '../../gateway/http/http-streams.js';
 import type { AnswerStream } from '../../gateway/http/stream-source.js';
 import { createStreamSource } from '../../gateway/subscriptions/stream-source.js';
 import { createLogger } from '../../ops/runtime/logger.js';
-import { RawClient, startGateway, until, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
-import { AlertLog, HASH, startAlerts, startServices, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { RawClient, until, startStage, type GatewayOptions, type TestGateway } from './subscriptions-kit.js';
+import { HASH, type AlertLog, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
 
 const STREAM = 'subscription($after: Cursor) { broadcast(after: $after) { cursor kind alert { seq runbook } } }';
 
@@ -19,11 +19,7 @@ let gateway: TestGateway;
 const stops: Array<() => Promise<void>> = [];
 
 async function begin(options: GatewayOptions = {}): Promise<void> {
-  log = new AlertLog();
-  alerts = await startAlerts(log);
-  const services = await startServices();
-  gateway = await startGateway([alerts, services], options);
-  stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+  ({ log, alerts, gateway } = await startStage(stops, { gateway: options }));
 }
 
 afterEach(async () => {

@@ -1,7 +1,7 @@
 /** Supergraph swaps under continuous events: streams go on, restart from their cursor, or end; no event is lost or doubled. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RawClient, bearer, snapshotOf, startGateway, until, type TestGateway } from './subscriptions-kit.js';
-import { ALERTS_SDL, AlertLog, SERVICES_SDL, startAlerts, startServices, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
+import { RawClient, bearer, snapshotOf, until, startStage, type TestGateway } from './subscriptions-kit.js';
+import { ALERTS_SDL, SERVICES_SDL, type AlertLog, type MiniSubgraph } from './subscriptions-mini-subgraphs.js';
 
 const RUNBOOK = 'runbook: String! @impersonal(subgraph: "services")';
 /** The alerts subgraph takes over a field: both subgraphs can answer it here, and the supergraph says who is asked. */
@@ -26,16 +26,11 @@ const STREAMS = {
 
 let log: AlertLog;
 let alerts: MiniSubgraph;
-let services: MiniSubgraph;
 let gateway: TestGateway;
 const stops: Array<() => Promise<void>> = [];
 
 async function begin(): Promise<void> {
-  log = new AlertLog();
-  alerts = await startAlerts(log, { sdl: ALERTS_WITH_RUNBOOK });
-  services = await startServices();
-  gateway = await startGateway([alerts, services]);
-  stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+  ({ log, alerts, gateway } = await startStage(stops, { alerts: { sdl: ALERTS_WITH_RUNBOOK } }));
 }
 
 afterEach(async () => {

@@ -10,7 +10,7 @@ import { UpstreamPool } from '../../gateway/subscriptions/upstream-pool.js';
 import { FOREIGN_PROTOCOL, createHopProtocol } from '../../gateway/subscriptions/upstream-protocol.js';
 import type { UpstreamPayload } from '../../gateway/subscriptions/upstream-socket.js';
 import { createLogger } from '../../ops/runtime/logger.js';
-import { RawClient, WRONG_HASH, snapshotOf, startGateway, until } from './subscriptions-kit.js';
+import { RawClient, WRONG_HASH, snapshotOf, startGateway, until, startStage } from './subscriptions-kit.js';
 import { AlertLog, HASH, hopKey, startAlerts, startServices } from './subscriptions-mini-subgraphs.js';
 
 const stops: Array<() => Promise<void>> = [];
@@ -22,11 +22,7 @@ describe('a rotation of the constitutional hash', () => {
   const NEXT = 'aaaaaaaaaaaaaaaa';
 
   it('leaves streams alone: the connection is made anew when its hash closes, and no event is lost', async () => {
-    const log = new AlertLog();
-    const alerts = await startAlerts(log);
-    const services = await startServices();
-    const gateway = await startGateway([alerts, services]);
-    stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+    const { log, alerts, gateway } = await startStage(stops);
     const client = await RawClient.ready(gateway.url);
     const seqs = (): number[] => client.nexts('1').slice(1).map(({ data }) => (data?.['broadcast'] as { alert: { seq: number } }).alert.seq);
     client.subscribe('1', 'subscription { broadcast { kind alert { seq } } }');
@@ -48,11 +44,7 @@ describe('a rotation of the constitutional hash', () => {
   });
 
   it('quarantines an instance that stays behind', async () => {
-    const log = new AlertLog();
-    const alerts = await startAlerts(log);
-    const services = await startServices();
-    const gateway = await startGateway([alerts, services]);
-    stops.push(() => gateway.stop(), () => alerts.stop(), () => services.stop());
+    const { log, alerts, gateway } = await startStage(stops);
     const client = await RawClient.ready(gateway.url);
     client.subscribe('1', 'subscription { broadcast { kind alert { seq } } }');
     await until('OPENED', () => client.nexts('1').length === 1);

@@ -7,7 +7,7 @@ import { HASH } from './mini-subgraphs.js';
 export function answerOf(data: Readonly<Record<string, unknown>>): GatewayAnswer {
   const stamp = { hash: HASH, verified: true };
   const text = JSON.stringify({ data, extensions: { constitutional: stamp } });
-  return { text, ascii: Buffer.byteLength(text) === text.length, errors: [], stamp };
+  return { text, pieces: [text], ascii: Buffer.byteLength(text) === text.length, errors: [], stamp };
 }
 
 type Step = IteratorResult<GatewayAnswer, undefined>;

@@ -92,6 +92,18 @@ export class RawConnection {
   }
 }
 
+/**
+ * A GraphQL request as text: the parameters in the body of a POST, the query in the target of a GET.
+ * @param headers beside those the method needs; one that is undefined is written as such.
+ */
+export function graphqlRequest(method: 'GET' | 'POST', { query, variables }: { readonly query: string; readonly variables: Readonly<Record<string, unknown>> | undefined }, headers: Readonly<Record<string, string | undefined>>): string {
+  const body = method === 'POST' ? JSON.stringify({ query, variables }) : '';
+  const target = method === 'POST' ? '/graphql' : `/graphql?query=${encodeURIComponent(query)}`;
+  const needed = method === 'POST' ? { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) } : { 'apollo-require-preflight': '1' };
+  const lines = Object.entries({ host: 'test', ...needed, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
+}
+
 /** Sends one request as text and reads its answer. */
 export async function rawExchange(url: string, head: readonly string[], body: string | Uint8Array = ''): Promise<RawAnswer> {
   const connection = await RawConnection.open(url);

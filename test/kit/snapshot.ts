@@ -31,7 +31,7 @@ function build(definitions: readonly Pick<MiniDefinition, 'name' | 'sdl'>[]): Bu
   if (known === undefined) {
     const sdl = composeSupergraph(definitions.map(({ name, sdl: contract }) => ({ name, url: `http://127.0.0.1/${name}`, sdl: contractOf({ sdl: contract }) })), [HASH]).supergraphSdl;
     const supergraph = Supergraph.build(sdl, { supportedFeatures: null });
-    built.set(key, known = { sdl, supergraph, planner: new QueryPlanner(supergraph) });
+    built.set(key, known = { sdl, supergraph, planner: new QueryPlanner(supergraph, { incrementalDelivery: { enableDefer: true } }) });
   }
   return known;
 }
@@ -41,7 +41,7 @@ export function testSnapshot(definitions: readonly Pick<MiniDefinition, 'name' |
   const { sdl, supergraph, planner } = build(definitions);
   const snapshot: TestSnapshot = {
     id: sha256Hex(sdl), sdl, services: [...supergraph.subgraphsMetadata()], directives: indexDirectives(supergraph.schema),
-    apiSchema: supergraph.apiSchema().toGraphQLJSSchema(), supergraphSchema: supergraph.schema.toGraphQLJSSchema(),
+    apiSchema: supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true }), supergraphSchema: supergraph.schema.toGraphQLJSSchema(),
     planned: [], planning: undefined,
     async plan(document, operationName, urgency = 'request') {
       snapshot.planned.push({ text: print(document), urgency });

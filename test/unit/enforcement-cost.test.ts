@@ -207,7 +207,8 @@ describe('metrics', () => {
   const [document] = [parse('{ many { id } }')];
   const prepared: PreparedOperation = { document, operation: analysis.operation, plan: undefined, refusals: [], criticalFields: [], key: 'k' };
   const request = { snapshot: { apiSchema: schema, directives } } as unknown as GatewayRequest;
-  const answer: GatewayAnswer = { text: '{"data":{"many":[{"id":"a"},{"id":"b"}]}}', ascii: true, errors: [], stamp: { hash: HASH, verified: true } };
+  const text = '{"data":{"many":[{"id":"a"},{"id":"b"}]}}';
+  const answer: GatewayAnswer = { text, pieces: [text], ascii: true, errors: [], stamp: { hash: HASH, verified: true } };
 
   test('measure the estimate beside the real cost of one in so many requests', async () => {
     const registry = new Registry();

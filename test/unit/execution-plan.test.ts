@@ -58,10 +58,6 @@ describe('steps', () => {
     const steps = stepsOf(sequence(root('a', '{a}'), parallel(root('b', '{b}'), condition), condition, root('d', '{d}')), () => false);
     expect(steps.map(({ fetch, after, level }) => [fetch.serviceName, after, level])).toEqual([['a', [], 0], ['b', [0], 1], ['d', [1], 2]]);
   });
-
-  test('a deferred plan is refused', () => {
-    expect(() => stepsOf({ kind: 'Defer', primary: {}, deferred: [] }, always)).toThrow('defers');
-  });
 });
 
 describe('shared calls', () => {
@@ -163,4 +159,14 @@ describe('a run', () => {
   test('an unexpected fault rejects the run', async () => {
     await expect(run(root('q', '{list}'), callsTo({ q: () => { throw new Error('a bug'); } }))).rejects.toThrow('a bug');
   });
+});
+
+test('what is thrown by whoever is told of the last step fails the run, also where the last steps have nothing to ask', async () => {
+  const over = (): never => { throw new Error('told'); };
+  const plans: readonly PlanNode[] = [root('q', '{list}'), sequence(root('q', '{list}'), entities('s', 'list.@', '{x}'))];
+  for (const node of plans) {
+    const plan = compilePlan({ kind: 'QueryPlan', node }, SCHEMA, always);
+    const calls = callsTo({ q: () => ({ data: { list: [] } }) });
+    await expect(runPlan(plan, { calls, variables: {}, over: (steps, outcome) => { if (steps.some(({ index }) => index === plan.steps.length - 1)) over(); expect(outcome.failures).toEqual([]); } })).rejects.toThrow('told');
+  }
 });

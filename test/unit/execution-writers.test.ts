@@ -1,14 +1,15 @@
-/** The two writers of a response: the compiled one writes what the careful one writes, or nothing; the careful one bubbles nulls. */
-import { describe, expect, test } from '@jest/globals';
+/** The writers of a response: the compiled ones write what the careful one writes, or nothing; the careful one bubbles nulls. */
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { buildSchema, execute, getOperationAST, parse, type GraphQLSchema } from 'graphql';
+import { compileByteWriter } from '../../gateway/execution/response/byte-writer.js';
 import { compileWriter, quoteAny, quoteEscapeFree } from '../../gateway/execution/response/compiled-writer.js';
 import { writeCarefully } from '../../gateway/execution/response/careful-writer.js';
 import { rootSite, type SelectionSite } from '../../gateway/execution/response/response-shape.js';
 import type { Permissions } from '../../gateway/execution/contracts.js';
 
 const SCHEMA = buildSchema(`
-  type Query { node: Node one: Thing any: [Any!] grid: [[Int!]!] id: ID! }
+  type Query { things: [Thing] names: [String] lists: [[Thing]] node: Node one: Thing any: [Any!] grid: [[Int!]!] id: ID! }
   interface Node { id: ID! name: String }
   union Any = Thing | Other
   enum Color { RED GREEN }
@@ -24,6 +25,14 @@ function siteOf(query: string, options: { readonly schema?: GraphQLSchema; reado
   const fragments = new Map(document.definitions.flatMap((node) => (node.kind === 'FragmentDefinition' ? [[node.name.value, node] as const] : [])));
   return rootSite({ schema: options.schema ?? SCHEMA, fragments, permissions: options.permissions, conditionHolds: options.holds ?? (() => true) }, operation);
 }
+/** The same value with texts that need no escape and are ASCII. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'string') return value.replace(/[^ -~]|["\\]/g, '_');
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [plain(key), plain(inner)]));
+}
+
 const careful = (query: string, data: Record<string, unknown>, options?: Parameters<typeof siteOf>[1]): { data: unknown; paths: string[] } => {
   const { text, misfits } = writeCarefully(siteOf(query, options), data, () => undefined);
   return { data: JSON.parse(text), paths: misfits.map(({ path }) => path.join('.')) };
@@ -104,16 +113,66 @@ describe('the compiled writer', () => {
     for (const included of [true, false]) {
       const site = siteOf(QUERY, { holds: () => included });
       const write = compileWriter(site);
+      const ahead = compileWriter(site, { ahead: true });
       fc.assert(fc.property(world, (drawn) => {
         const data = JSON.parse(JSON.stringify(drawn)) as Record<string, unknown>;
         const { text, misfits } = writeCarefully(site, data, () => undefined);
         const fast = write(data, quoteAny);
         if (misfits.length === 0) written += 1;
         else refused += 1;
-        expect(fast).toBe(misfits.length === 0 ? text : undefined);
+        expect(fast?.join('')).toBe(misfits.length === 0 ? text : undefined);
+        expect(ahead(data, quoteAny)).toEqual(fast);
       }), { seed: 20_261_121, numRuns: 1_500 });
     }
     expect(Math.min(written, refused)).toBeGreaterThan(200);
+  });
+
+  test('as bytes, writes the same where no text needs more than its own letters', () => {
+    let written = 0;
+    let refused = 0;
+    for (const included of [true, false]) {
+      const site = siteOf(QUERY, { holds: () => included });
+      const write = compileByteWriter(site);
+      fc.assert(fc.property(world, (drawn) => {
+        const data = plain(JSON.parse(JSON.stringify(drawn))) as Record<string, unknown>;
+        const { text, misfits } = writeCarefully(site, data, () => undefined);
+        const bytes = write(data, '>');
+        if (misfits.length === 0) written += 1;
+        else refused += 1;
+        expect(bytes?.view().toString()).toBe(misfits.length === 0 ? `>${text}` : undefined);
+        bytes?.release();
+      }), { seed: 20_261_122, numRuns: 1_500 });
+    }
+    expect(Math.min(written, refused)).toBeGreaterThan(200);
+  });
+
+  test('as bytes, runs of nulls stay within the memory, also where it was used before', () => {
+    const site = siteOf('{things{id} names lists{id}}');
+    const write = compileByteWriter(site);
+    const secret = compileByteWriter(siteOf('{names}'))({ names: Array.from({ length: 4_000 }, (_, index) => `secret-${index}`) }, '');
+    secret?.release();
+    fc.assert(fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 5_000 }), fc.integer({ min: 0, max: 2 })), { maxLength: 4 }), (runs) => {
+      const of = (one: unknown): unknown[] => runs.flatMap(([nulls, values]) => [...Array.from({ length: nulls }, () => null), ...Array.from({ length: values }, () => one)]);
+      const data = { things: of({ id: 'i' }), names: of('n'), lists: [of({ id: 'i' }), ...of([null])] };
+      const bytes = write(data, '');
+      const text = bytes?.view().toString();
+      bytes?.release();
+      expect(text).toBe(writeCarefully(site, data, () => undefined).text);
+    }), { seed: 20_261_121, numRuns: 150 });
+  });
+
+  test('as bytes, outgrows any first guess', () => {
+    const query = '{id grid any{...on Thing{id name extra color open ratio count} ...on Other{text}}}';
+    const site = siteOf(query);
+    const write = compileByteWriter(site);
+    fc.assert(fc.property(fc.integer({ min: 0, max: 40_000 }), fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 300 }), fc.nat(100_000), (letters, numbers, things, extra) => {
+      const thing = { __typename: 'Thing', id: 1, name: 'n'.repeat(letters % 97), extra: { list: ['e'.repeat(extra)] }, color: 'GREEN', open: false, ratio: -1.7976931348623157e308, count: -2_147_483_648 };
+      const data = { id: 'x'.repeat(letters), grid: [Array.from({ length: numbers }, (_, index) => -index), [], [1]], any: Array.from({ length: things }, () => ({ ...thing, extra: null })).concat([thing as never]) };
+      const bytes = write(data, '');
+      const text = bytes?.view().toString();
+      bytes?.release();
+      expect(text).toBe(writeCarefully(site, data, () => undefined).text);
+    }), { seed: 20_261_121, numRuns: 60 });
   });
 
   test('agrees with graphql-js over the same data', async () => {
@@ -128,9 +187,29 @@ describe('the compiled writer', () => {
     }), { seed: 7, numRuns: 500 });
   });
 
+  test('generates the code of object types ahead when asked to', () => {
+    const compiling = jest.spyOn(globalThis, 'Function');
+    const data = { one: { name: 'n', parent: { id: 'i' }, children: [{ id: 'j' }] } };
+    const generatedBy = (work: () => unknown): number => {
+      const before = compiling.mock.calls.length;
+      work();
+      return compiling.mock.calls.length - before;
+    };
+    try {
+      const [late, ahead] = [compileWriter(siteOf('{one{name parent{id} children{id}}}')), compileWriter(siteOf('{one{name parent{id} children{id}}}'), { ahead: true })];
+      expect(generatedBy(() => late(data, quoteAny))).toBe(4);
+      expect(generatedBy(() => ahead(data, quoteAny))).toBe(0);
+      const [lateBytes, aheadBytes] = [compileByteWriter(siteOf('{one{name parent{id} children{id}}}')), compileByteWriter(siteOf('{one{name parent{id} children{id}}}'), { ahead: true })];
+      expect(generatedBy(() => lateBytes(data, ''))).toBe(4);
+      expect(generatedBy(() => aheadBytes(data, ''))).toBe(0);
+    } finally {
+      compiling.mockRestore();
+    }
+  });
+
   test('leaves texts as they are when none needs an escape', () => {
     const write = compileWriter(siteOf('{one{name id}}'));
     const data = { one: { name: 'plain – text', id: 'i' } };
-    expect(write(data, quoteEscapeFree)).toBe(write(data, quoteAny));
+    expect(write(data, quoteEscapeFree)).toEqual(write(data, quoteAny));
   });
 });

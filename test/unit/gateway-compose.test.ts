@@ -47,6 +47,18 @@ describe('composition', () => {
     const shared = (level: string): string => `${sound} type Query { x: Int @shareable @constitutional(level: ${level}) }`;
     expect(codes(() => compose(shared('CRITICAL'), shared('STANDARD')))).toEqual(['COMPOSITION_FAILED']);
   });
+  test('refuses marks that speak for another subgraph, on types, interfaces and fields, however they are linked', () => {
+    const marked = (link: string, sdl: string): string => `${sound} @link(url: "https://specs.acgs.internal/impersonal/v1.0"${link}) ${sdl}`;
+    const foreign = marked(', import: ["@impersonal"]) @composeDirective(name: "@impersonal"', `
+      type Query { x: Int @impersonal(subgraph: "s0")  y: A @impersonal(subgraph: "s1")  z: Int @impersonal(subgraph: "s0") @impersonal(subgraph: "s2") }
+      interface I @impersonal(subgraph: "s1") { a: Int }
+      type A implements I @impersonal(subgraph: "s0") { a: Int }`);
+    expect(codes(() => compose(foreign))).toEqual(['IMPERSONAL_MARK_OF_ANOTHER', 'IMPERSONAL_MARK_OF_ANOTHER', 'IMPERSONAL_MARK_OF_ANOTHER']);
+    expect(() => compose(foreign)).toThrow('s0: IMPERSONAL_MARK_OF_ANOTHER: Query.y must say @impersonal(subgraph: "s0"), not "s1"');
+    expect(codes(() => compose(foreign.replaceAll(/"s[12]"/g, '"s0"').replace(' @impersonal(subgraph: "s0") @impersonal(subgraph: "s0")', ' @impersonal(subgraph: "s0")')))).toEqual([]);
+    const definition = 'directive @same(subgraph: String!) repeatable on OBJECT';
+    expect(codes(() => compose(marked(', import: [{ name: "@impersonal", as: "@same" }]', `${definition} type Query @same(subgraph: "s1") { x: Int }`)))).toEqual(['IMPERSONAL_MARK_OF_ANOTHER']);
+  });
   test('refuses nothing at all', () => expect(codes(() => compose())).toEqual(['COMPOSITION_FAILED']));
 
   test('marks the constitution for: SECURITY, so that a gateway that does not know it refuses to load', () => {

@@ -55,7 +55,24 @@ describe('a stream is sent as', () => {
     ['text/event-stream;q=0, */*', undefined, JSON_TYPE],
     ['*/*', undefined, JSON_TYPE],
   ])('%s: %s', (accept, stream, single) => {
-    expect(acceptedTypes(accept)).toEqual({ stream, single });
+    expect(acceptedTypes(accept)).toMatchObject({ stream, single });
+  });
+});
+
+describe('an answer comes in parts', () => {
+  test.each([
+    ['multipart/mixed;deferSpec=20220824, application/json', true],
+    ['multipart/mixed;deferSpec=20220824', true],
+    ['application/json, multipart/mixed;deferSpec="20220824";charset=UTF-8', true],
+    ['multipart/mixed;boundary="graphql";subscriptionSpec=1.0, multipart/mixed;deferSpec=20220824, application/json', true],
+    ['multipart/mixed;deferSpec=20220824;q=0.5, application/json', false],
+    ['multipart/mixed;deferSpec=20220824;q=0', false],
+    ['multipart/mixed;deferSpec=20240101, application/json', false],
+    ['multipart/mixed;deferSpec=20220824;charset=latin1, application/json', false],
+    ['multipart/mixed, application/json', false],
+    ['*/*', false],
+  ])('%s: %s', (accept, inParts) => {
+    expect(acceptedTypes(accept).inParts).toBe(inParts);
   });
 });
 

@@ -1,8 +1,9 @@
 /** Preparation and its caches: one planning for equal operations, nothing cached that failed, bounded, and warmed for the next supergraph. */
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { GatewayRequest, OperationSource, PreparedOperation } from '../../gateway/execution/contracts.js';
+import { compiledOf, createCompileAhead } from '../../gateway/execution/execute.js';
 import { createPlanCache, mostUsed, type PlanCacheLimits } from '../../gateway/execution/preparation/plan-cache.js';
-import { createPreparation, type Preparation } from '../../gateway/execution/preparation/prepare.js';
+import { createPreparation, type Preparation, type PrepareDeps } from '../../gateway/execution/preparation/prepare.js';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { PrincipalClaims } from '../../ops/runtime/hop-token.js';
 import { MINI_GRAPH, MINI_AUTH, MINI_POLICY } from '../kit/mini-graph.js';
@@ -13,14 +14,14 @@ interface Setup extends Preparation {
   readonly looked: string[];
 }
 
-function setup(limits: Partial<PlanCacheLimits> = {}): Setup {
+function setup(limits: Partial<PlanCacheLimits> = {}, compileAhead?: PrepareDeps['compileAhead']): Setup {
   const looked: string[] = [];
   const cache = createPlanCache(limits);
   return {
     cache, looked,
     ...createPreparation({
       limits: { maxDepth: 12, maxAliases: 30, maxTokens: 2_000, maxCost: 5_000 }, introspection: true, gate: { active: () => 'hash' }, revocations: { age: () => 0 }, revocationMaxAgeMs: 1_000,
-      metrics: { looked: (name, hit) => { looked.push(`${name} ${hit ? 'hit' : 'miss'}`); } }, cache,
+      metrics: { looked: (name, hit) => { looked.push(`${name} ${hit ? 'hit' : 'miss'}`); } }, cache, compileAhead,
     }),
   };
 }
@@ -218,6 +219,40 @@ describe('the warm-up', () => {
     expect(refused('{ open { word } }', null)).toEqual([]);
     expect(new Set(looked)).toEqual(new Set(['document hit', 'plan hit']));
     expect(prepare(requestOf(next), { query: '{ where }' })).toBeInstanceOf(Promise);
+  });
+  test('compiles what it planned, with the cache rules of a query, for the conditions each ran with', async () => {
+    const [current, next] = [testSnapshot(MINI_GRAPH), changed()];
+    const ruled: unknown[] = [];
+    const { prepare, warmUp } = setup({}, createCompileAhead({ rulesOf: (snapshot) => { ruled.push(snapshot); return undefined; } }));
+    const asked = ['query ($in: Boolean! = true, $out: Boolean! = false) { where @include(if: $in) @skip(if: $out) open { word } }', 'query ($in: Boolean! = true) { where @include(if: $in) }', 'mutation { login(name: "a") }'];
+    const before = await Promise.all(asked.map(async (query) => prepare(requestOf(current), { query })));
+    const [varied] = before;
+    if (varied === undefined) throw new Error('Nothing was prepared.');
+    for (const variables of [{ in: true }, { in: false, out: true }]) compiledOf(current, varied).compileFor(variables);
+    expect(await warmUp(next, current)).toEqual({ planned: 3, skipped: 0, late: 0 });
+    expect(ruled).toEqual([next, next]);
+
+    const warmed = asked.map((query) => compiledOf(next, atOnce(prepare(requestOf(next), { query })), () => { throw new Error('It was not compiled.'); }));
+    const [first, ...others] = warmed.map((compiled) => compiled.compiledFor());
+    expect(first).toHaveLength(2);
+    expect(first).toEqual(expect.arrayContaining([{ in: true, out: false }, { in: false, out: true }]));
+    expect(others).toEqual([[{ in: true }], [{}]]);
+  });
+  test('compiles nothing once its time is over', async () => {
+    const [current, next] = [testSnapshot(MINI_GRAPH), changed()];
+    let release: () => void = () => undefined;
+    const compiled: unknown[] = [];
+    const { prepare, warmUp } = setup({}, (snapshot) => { compiled.push(snapshot); return Promise.resolve(); });
+    await prepare(requestOf(current), { query: '{ where }' });
+    next.planning = async (document, name, urgency) => {
+      await new Promise<void>((resolve) => { release = resolve; });
+      return testSnapshot(MINI_GRAPH).plan(document, name, urgency);
+    };
+    expect(await warmUp(next, current, { budgetMs: 20 })).toEqual({ planned: 0, skipped: 0, late: 1 });
+    release();
+    expect(await prepare(requestOf(next), { query: '{ where }' })).toMatchObject({ plan: expect.anything() });
+    await new Promise((resolve) => { setImmediate(resolve); });
+    expect(compiled).toEqual([]);
   });
   test('lets the event loop turn between operations', async () => {
     const [current, next] = [testSnapshot(MINI_GRAPH), changed()];

@@ -140,7 +140,7 @@ function rig(options: { sharing?: Sharing; limits?: Partial<EdgeLimits>; manual?
       executeEvent: async (request, _prepared, _variables, event) => {
         executions += 1;
         if (options.manual === true) await new Promise<void>((finish) => { pending.push({ who: request.principal?.id ?? '', finish }); });
-        return makeAnswer(JSON.stringify(event.data), true, [], { hash: 'h', verified: event.hashAccepted });
+        return makeAnswer({ pieces: [JSON.stringify(event.data)], ascii: true }, [], { hash: 'h', verified: event.hashAccepted });
       },
     },
   };

@@ -7,7 +7,8 @@ import { Deadlines, type Expiring } from '../../gateway/execution/upstream/deadl
 import { refusePrototypeKeys } from '../../gateway/execution/upstream/json.js';
 import { isResponse, partsOf } from '../../gateway/execution/upstream/read-answer.js';
 import { RetryBudget } from '../../gateway/execution/upstream/retry-budget.js';
-import { AnswerMemory, Exchange, type RawAnswer, type UpstreamFault } from '../../gateway/execution/upstream/upstream-http.js';
+import { AnswerMemory, Exchange, UpstreamFault, type RawAnswer } from '../../gateway/execution/upstream/upstream-http.js';
+import { SpareBuffers } from '../../ops/runtime/spare-buffers.js';
 import { until } from '../kit/until.js';
 
 describe('deadlines', () => {
@@ -167,7 +168,10 @@ describe('collecting an answer', () => {
   const collect = (maxBytes: number, free = maxBytes): { exchange: Exchange; memory: AnswerMemory; outcome: () => RawAnswer | UpstreamFault | undefined } => {
     const memory = new AnswerMemory(free);
     let got: RawAnswer | UpstreamFault | undefined;
-    const exchange = new Exchange(Infinity, { maxBytes, memory }, (_ended, outcome) => { got = outcome; });
+    const exchange = new Exchange(Infinity, { maxBytes, memory, buffers: new SpareBuffers() }, (_ended, outcome) => {
+      // The bytes are the exchange's own only as long as they are being read.
+      got = outcome instanceof UpstreamFault ? outcome : { ...outcome, bytes: Buffer.from(outcome.bytes) };
+    });
     exchange.onRequestStart(controller);
     exchange.onResponseStart(controller, 200, {});
     return { exchange, memory, outcome: () => got };

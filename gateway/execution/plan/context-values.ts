@@ -34,7 +34,7 @@ export function contextReaderOf(schema: GraphQLSchema, fetch: FetchNode): Contex
   };
 }
 
-/** Objects at a path as `objectsAt` finds them, with the chain of objects above each. */
+/** Every object at a path, in document order, with the chain of objects above each. */
 export function objectsInContext(root: DataObject, path: readonly string[]): ObjectInContext[] {
   let values: { value: unknown; above: readonly DataObject[] }[] = [{ value: root, above: [] }];
   const intoLists = (): void => {

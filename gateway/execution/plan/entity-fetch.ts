@@ -1,8 +1,10 @@
 /** One entity fetch while it runs: which objects it completes, what represents them, and how the answer finds its way back. */
 import type { GraphQLFormattedError, GraphQLSchema } from 'graphql';
 import { AcgsError } from '../../../ops/runtime/errors.js';
+import { compileMerge, type MergeEntity } from './compiled-access.js';
 import { contextReaderOf, objectsInContext, type ContextReader } from './context-values.js';
 import { MAX_ERRORS_AN_ANSWER, type PlanFailure } from './fetch-failures.js';
+import { fieldsAskedBy } from './fetch-template.js';
 import type { FetchStep } from './plan-steps.js';
 import { compileRepresentation, Representations, type Representer } from './representations.js';
 import { isDataObject, mergeInto, placesAt, type DataObject, type ResponsePath } from './response-data.js';
@@ -13,12 +15,18 @@ export interface CompiledEntityStep {
   readonly step: FetchStep;
   readonly representer: Representer;
   readonly context: ContextReader | undefined;
+  readonly merge: MergeEntity;
 }
 
 /** Compiles a step that requires representations. */
 export function compileEntityStep(schema: GraphQLSchema, step: FetchStep): CompiledEntityStep {
-  const { requires = [], inputRewrites = [], contextRewrites = [] } = step.fetch;
-  return { step, representer: compileRepresentation(schema, requires, inputRewrites), context: contextRewrites.length === 0 ? undefined : contextReaderOf(schema, step.fetch) };
+  const { requires = [], inputRewrites = [], contextRewrites = [], outputRewrites = [] } = step.fetch;
+  return {
+    step, representer: compileRepresentation(schema, requires, inputRewrites),
+    context: contextRewrites.length === 0 ? undefined : contextReaderOf(schema, step.fetch),
+    // Rewrites change names before the merge.
+    merge: outputRewrites.length > 0 ? mergeInto : compileMerge(['__typename', ...fieldsAskedBy(step.fetch).map(({ name }) => name)]),
+  };
 }
 
 /** The objects one step completes in one run, each with the index of its representation; -1 for those that have none. */
@@ -72,7 +80,7 @@ export interface MergeRules {
  * @throws AcgsError SUBGRAPH_BAD_RESPONSE when it does not fit the representations that were sent.
  */
 export function mergeEntities(targets: EntityTargets, entities: unknown, sent: number, rules: MergeRules): void {
-  const { step } = targets.compiled;
+  const { step, merge } = targets.compiled;
   if (!Array.isArray(entities) || entities.length !== sent) {
     throw new AcgsError('SUBGRAPH_BAD_RESPONSE', `${step.fetch.serviceName} did not answer each representation with one entity.`, { service: step.fetch.serviceName });
   }
@@ -87,7 +95,7 @@ export function mergeEntities(targets: EntityTargets, entities: unknown, sent: n
     if (!isDataObject(entity)) continue;
     const again = used?.has(index) === true;
     used?.add(index);
-    mergeInto(objects[at] as DataObject, again ? structuredClone(entity) : entity, rules.keepTypename);
+    merge(objects[at] as DataObject, again ? structuredClone(entity) : entity, rules.keepTypename);
   }
 }
 

@@ -23,13 +23,13 @@ export interface FetchGroup {
  *
  * Entity queries of one subgraph at one level become one call. An entity query that nothing waits for joins the last
  * level at which its subgraph is called anyway: the response waits for that call in any case. Mutations, root fetches
- * and fetches that pass context values stay alone.
+ * and fetches that pass context values stay alone. Nothing is shared between parts that are answered one after another.
  */
 export function groupSteps(steps: readonly FetchStep[]): FetchGroup[] {
   const templates = new Map(steps.map((step) => [step, mergeable(step) ? entityTemplateOf(step.fetch) : undefined]));
   const awaited = new Set(steps.flatMap(({ after }) => after));
   const lastLevels = new Map<string, number>();
-  for (const step of steps) if (templates.get(step) !== undefined) lastLevels.set(step.fetch.serviceName, Math.max(step.level, lastLevels.get(step.fetch.serviceName) ?? 0));
+  for (const step of steps) if (templates.get(step) !== undefined) lastLevels.set(callerOf(step), Math.max(step.level, lastLevels.get(callerOf(step)) ?? 0));
 
   const together = new Map<string, FetchStep[]>();
   const groups: FetchGroup[] = [];
@@ -39,8 +39,8 @@ export function groupSteps(steps: readonly FetchStep[]): FetchGroup[] {
       groups.push({ service, steps: [step], parts: undefined });
       continue;
     }
-    const level = awaited.has(step.index) ? step.level : (lastLevels.get(service) ?? step.level);
-    const key = `${level} ${service}`;
+    const level = awaited.has(step.index) ? step.level : (lastLevels.get(callerOf(step)) ?? step.level);
+    const key = `${level} ${callerOf(step)}`;
     const known = together.get(key);
     if (known === undefined) together.set(key, [step]);
     else known.push(step);
@@ -50,6 +50,11 @@ export function groupSteps(steps: readonly FetchStep[]): FetchGroup[] {
     if (first !== undefined) groups.push({ service: first.fetch.serviceName, steps: members, parts: partsOf(members, templates) });
   }
   return groups;
+}
+
+/** Part and subgraph of a step. */
+function callerOf({ part, fetch }: FetchStep): string {
+  return `${part} ${fetch.serviceName}`;
 }
 
 function mergeable({ fetch }: FetchStep): boolean {

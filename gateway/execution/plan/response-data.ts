@@ -20,25 +20,7 @@ export function ownValue(object: DataObject, key: string): unknown {
   return (typeof value !== 'function' && key !== '__proto__') || Object.hasOwn(object, key) ? value : undefined;
 }
 
-/**
- * Every object at a path, in document order; what is null or absent on the way is left out.
- * @param path response names, and `@` for every element of a list.
- */
-export function objectsAt(root: DataObject, path: readonly string[]): DataObject[] {
-  let values: unknown[] = [root];
-  for (const part of path) {
-    const next: unknown[] = [];
-    if (part === '@') {
-      for (const value of values) if (Array.isArray(value)) for (const element of value) next.push(element);
-    } else {
-      for (const value of values) if (isDataObject(value)) next.push(ownValue(value, part));
-    }
-    values = next;
-  }
-  return flattened(values);
-}
-
-/** As `objectsAt`, with the place of each object. */
+/** Every object at a path, in document order, with its place; what is null or absent on the way is left out. */
 export function placesAt(root: DataObject, path: readonly string[]): { readonly object: DataObject; readonly path: ResponsePath }[] {
   let places: { value: unknown; path: ResponsePath }[] = [{ value: root, path: [] }];
   const intoLists = (): void => {
@@ -56,7 +38,8 @@ export function placesAt(root: DataObject, path: readonly string[]): { readonly 
   return places.flatMap(({ value, path: at }) => (isDataObject(value) ? [{ object: value, path: at }] : []));
 }
 
-function flattened(values: readonly unknown[]): DataObject[] {
+/** The objects among values, those in lists included. */
+export function flattened(values: readonly unknown[]): DataObject[] {
   const objects: DataObject[] = [];
   for (const value of values) {
     if (Array.isArray(value)) objects.push(...flattened(value));
@@ -74,19 +57,26 @@ export function mergeInto(target: DataObject, source: DataObject, keepTypename: 
     const value = source[key];
     if (value === undefined || key === '__proto__') continue;
     const present = ownValue(target, key);
-    if (present === value) continue;
-    if (typeof present === 'object' && present !== null && typeof value === 'object' && value !== null) {
-      if (Array.isArray(present)) {
-        if (Array.isArray(value)) mergeLists(present, value, keepTypename);
-        else target[key] = value;
-      } else if (Array.isArray(value)) {
-        target[key] = value;
-      } else {
-        mergeInto(present as DataObject, value as DataObject, keepTypename);
-      }
-    } else if (key !== '__typename' || present === undefined || !keepTypename(present)) {
+    if (present !== value) mergeValue(target, key, present, value, keepTypename);
+  }
+}
+
+/**
+ * Completes one value of an object, or replaces it.
+ * @param present what is there, which is not `value`; undefined for nothing.
+ */
+export function mergeValue(target: DataObject, key: string, present: unknown, value: unknown, keepTypename: (name: unknown) => boolean): void {
+  if (typeof present === 'object' && present !== null && typeof value === 'object' && value !== null) {
+    if (Array.isArray(present)) {
+      if (Array.isArray(value)) mergeLists(present, value, keepTypename);
+      else target[key] = value;
+    } else if (Array.isArray(value)) {
       target[key] = value;
+    } else {
+      mergeInto(present as DataObject, value as DataObject, keepTypename);
     }
+  } else if (key !== '__typename' || present === undefined || !keepTypename(present)) {
+    target[key] = value;
   }
 }
 

@@ -10,7 +10,7 @@ import { askLone, askShared } from './kept-parts.js';
 import { PlanSchedule } from './plan-schedule.js';
 import type { FetchStep } from './plan-steps.js';
 import { Representations } from './representations.js';
-import { isDataObject, mergeInto, objectsAt, placesAt, type DataObject } from './response-data.js';
+import { isDataObject, mergeInto, placesAt, type DataObject } from './response-data.js';
 import { applyRewrites, renamedKey } from './rewrites.js';
 
 export interface PlanInput {
@@ -20,6 +20,10 @@ export interface PlanInput {
   readonly event?: EventPayload;
   /** Where answers that may be kept are looked for first; undefined to send everything. */
   readonly cache?: RequestCache | undefined;
+  /** Object that takes what is fetched; a new one by default. */
+  readonly data?: DataObject;
+  /** Told of steps that are over, whatever they brought, with what has come so far. What it throws ends the run. */
+  readonly over?: (steps: readonly FetchStep[], outcome: PlanOutcome) => void;
 }
 
 export interface PlanOutcome {
@@ -37,20 +41,23 @@ export function runPlan(plan: CompiledPlan, input: PlanInput): Promise<PlanOutco
 }
 
 class PlanRun {
-  private readonly data: DataObject = {};
+  private readonly data: DataObject;
   private readonly failures: PlanFailure[] = [];
   private readonly objects = new Map<string, readonly DataObject[]>();
   private readonly variableTexts = new Map<string, string>();
   private readonly schedule: PlanSchedule;
   private escapeFree = true;
   private ascii = true;
+  private depth = 0;
+  private ended = false;
   private finish: (outcome: PlanOutcome) => void = () => undefined;
   private fail: (fault: unknown) => void = () => undefined;
 
   constructor(private readonly plan: CompiledPlan, private readonly input: PlanInput) {
+    this.data = input.data ?? {};
     this.schedule = new PlanSchedule(plan, {
       start: (group, steps) => this.start(group, steps),
-      end: () => this.finish({ data: this.data, failures: this.failures, escapeFree: this.escapeFree, ascii: this.ascii }),
+      end: () => { this.ended = true; },
     });
   }
 
@@ -58,7 +65,10 @@ class PlanRun {
     return new Promise((resolve, reject) => {
       this.finish = resolve;
       this.fail = reject;
+      this.depth += 1;
       this.schedule.begin();
+      this.depth -= 1;
+      this.finishWhenQuiet();
     });
   }
 
@@ -69,7 +79,20 @@ class PlanRun {
   }
 
   private done(steps: readonly FetchStep[]): void {
+    this.depth += 1;
     this.schedule.done(steps);
+    if (this.input.over !== undefined) this.input.over(steps, this.outcome());
+    this.depth -= 1;
+    this.finishWhenQuiet();
+  }
+
+  /** The run ends when nobody who was told of its steps is at work any more: what they throw is still its own. */
+  private finishWhenQuiet(): void {
+    if (this.ended && this.depth === 0) this.finish(this.outcome());
+  }
+
+  private outcome(): PlanOutcome {
+    return { data: this.data, failures: this.failures, escapeFree: this.escapeFree, ascii: this.ascii };
   }
 
   private start(group: CompiledGroup, steps: readonly FetchStep[]): void {
@@ -242,9 +265,9 @@ class PlanRun {
   }
 
   /** Objects at a step's path; found once for the steps that are sent together. */
-  private objectsOf({ path, place }: FetchStep): readonly DataObject[] {
+  private objectsOf({ find, place }: FetchStep): readonly DataObject[] {
     let objects = this.objects.get(place);
-    if (objects === undefined) this.objects.set(place, objects = objectsAt(this.data, path));
+    if (objects === undefined) this.objects.set(place, objects = find(this.data));
     return objects;
   }
 

@@ -2,7 +2,9 @@
 import { sha256Hex } from '../../../ops/runtime/canonical-json.js';
 import { AcgsError } from '../../../ops/runtime/errors.js';
 import { authorizeDocument, type AuthorizedDocument, type Grants } from '../../enforcement/authorization.js';
-import type { PlanningUrgency, PreparedOperation, SupergraphSnapshot } from '../contracts.js';
+import type { Deferral, PlanningUrgency, PreparedOperation, SupergraphSnapshot } from '../contracts.js';
+import { deferVariables, withoutDefer } from '../deferral/defer-directive.js';
+import { labelDefers } from '../deferral/label-defers.js';
 import type { GrantHolder, OperationEntry, PlanCache } from './plan-cache.js';
 
 /** What is to be planned, and for whom. */
@@ -51,10 +53,32 @@ export function createOperationPlanner(cache: PlanCache): (wish: PlanWish) => Pr
   };
 }
 
-async function plan({ snapshot, entry, grants, urgency }: PlanWish): Promise<PreparedOperation> {
+async function plan(wish: PlanWish): Promise<PreparedOperation> {
+  const { snapshot, entry, grants, urgency } = wish;
   const authorized = authorizeDocument(snapshot.apiSchema, snapshot.directives, entry.document, entry.analysis, grants);
-  const queryPlan = authorized.document === undefined ? undefined : await snapshot.plan(authorized.document, entry.operation.name?.value, urgency);
-  return preparedOperation(entry, authorized, grants, queryPlan);
+  const deferral = deferralOf(wish);
+  const planned = deferral === undefined || authorized.document === undefined ? authorized.document : withoutDefer(authorized.document);
+  const queryPlan = planned === undefined ? undefined : await snapshot.plan(planned, entry.operation.name?.value, urgency);
+  const prepared = preparedOperation(entry, authorized, grants, queryPlan);
+  return deferral === undefined ? prepared : { ...prepared, deferral };
+}
+
+/** The same operation for a client that takes deferred parts later: filtered by the same grants before it is planned. */
+function deferralOf({ snapshot, entry: { document, operation, analysis }, grants }: PlanWish): Deferral | undefined {
+  const variables = deferVariables(document);
+  if (variables === undefined) return undefined;
+  return {
+    variables,
+    async plan(holds) {
+      const labelled = labelDefers(document, operation, holds);
+      if (labelled === undefined) return undefined;
+      const authorized = authorizeDocument(snapshot.apiSchema, snapshot.directives, labelled.document, { ...analysis, operation: labelled.operation, fragments: labelled.fragments }, grants);
+      return {
+        document: labelled.document, operation: labelled.operation, labels: labelled.labels,
+        plan: authorized.document === undefined ? undefined : await snapshot.plan(authorized.document, operation.name?.value),
+      };
+    },
+  };
 }
 
 /** The prepared operation, made once for each operation and grants: whatever is derived from it belongs here. */

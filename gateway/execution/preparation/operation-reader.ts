@@ -6,7 +6,9 @@ import type { OperationLimits } from '../../config.js';
 import { analyseDocument } from '../../enforcement/document-analysis.js';
 import { costReader } from '../../enforcement/cost.js';
 import { readBoundedDocument } from '../../enforcement/document-limits.js';
-import { checkStaticLimits, reservedNamesRule } from '../../enforcement/limits.js';
+import { checkStaticLimits } from '../../enforcement/limits.js';
+import { withoutSuggestion } from '../../enforcement/suggestions.js';
+import { FURTHER_RULES } from '../../enforcement/validation-rules.js';
 import type { OperationSource, SupergraphSnapshot } from '../contracts.js';
 import { rememberCost } from './cost-memory.js';
 import type { OperationEntry, PlanCache, ReadDocument, SnapshotPlans } from './plan-cache.js';
@@ -14,7 +16,7 @@ import { createVariableCheck } from './variable-check.js';
 
 export interface ReaderDeps {
   readonly limits: OperationLimits;
-  /** False refuses `__schema` and `__type`. */
+  /** False refuses `__schema` and `__type`, and suggests no names of the schema. */
   readonly introspection: boolean;
   readonly cache: PlanCache;
   readonly onLookup: (hit: boolean) => void;
@@ -36,7 +38,7 @@ export interface OperationReader {
 
 /** Validation errors reported for one document. */
 const MAX_ERRORS = 20;
-const RULES = [...specifiedRules, reservedNamesRule];
+const RULES = [...specifiedRules, ...FURTHER_RULES];
 
 /** Makes the reader. */
 export function createOperationReader({ limits, introspection, cache, onLookup }: ReaderDeps): OperationReader {
@@ -44,7 +46,7 @@ export function createOperationReader({ limits, introspection, cache, onLookup }
     const text = normalForm(document, name);
     const known = plans.operations.get(text);
     if (known !== undefined) return known;
-    const entry = readEntry(snapshot, text);
+    const entry = readEntry(snapshot, text, introspection);
     checkStaticLimits(entry.analysis, limits, introspection);
     cache.keep(plans, entry);
     return entry;
@@ -54,8 +56,8 @@ export function createOperationReader({ limits, introspection, cache, onLookup }
     onLookup(known !== undefined);
     if (known !== undefined) return known;
     const document = readBoundedDocument(query, limits);
-    const error = firstError(snapshot.apiSchema, document);
-    if (error !== undefined) throw new GraphQLError(error.message, { nodes: error.nodes, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
+    const error = firstError(snapshot.apiSchema, document, introspection);
+    if (error !== undefined) throw new GraphQLError(introspection ? error.message : withoutSuggestion(error.message), { nodes: error.nodes, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
     const read = readDocument(document, () => parse(query, { noLocation: true }), (name) => entryOf(snapshot, plans, document, name));
     plans.texts.set(query, read);
     return read;
@@ -85,7 +87,7 @@ export function createOperationReader({ limits, introspection, cache, onLookup }
       const plans = cache.of(snapshot);
       const known = plans.operations.get(other.text);
       if (known !== undefined) return known;
-      if (firstError(snapshot.apiSchema, other.document) !== undefined) return undefined;
+      if (firstError(snapshot.apiSchema, other.document, false) !== undefined) return undefined;
       try {
         return entryOf(snapshot, plans, other.document, other.operation.name?.value);
       } catch (error) {
@@ -96,8 +98,9 @@ export function createOperationReader({ limits, introspection, cache, onLookup }
   };
 }
 
-function firstError(schema: GraphQLSchema, document: DocumentNode): GraphQLError | undefined {
-  return validate(schema, document, RULES, { maxErrors: MAX_ERRORS })[0];
+/** @param suggest false looks for no names that are like those the schema does not have; a few messages suggest all the same. */
+function firstError(schema: GraphQLSchema, document: DocumentNode, suggest: boolean): GraphQLError | undefined {
+  return validate(schema, document, RULES, { maxErrors: MAX_ERRORS, hideSuggestions: !suggest })[0];
 }
 
 /** @param light gives the document to keep: one without locations, which hold every token of the text. */
@@ -116,7 +119,7 @@ function normalForm(document: DocumentNode, name: string | undefined): string {
   return [...operations, ...fragments].join('\n');
 }
 
-function readEntry({ id, apiSchema, directives }: SupergraphSnapshot, text: string): OperationEntry {
+function readEntry({ id, apiSchema, directives }: SupergraphSnapshot, text: string, suggest: boolean): OperationEntry {
   const document = parse(text, { noLocation: true });
   const operation = getOperationAST(document, undefined);
   if (operation === null || operation === undefined) throw new AcgsError('BAD_REQUEST', 'The document has no operation.');
@@ -125,7 +128,7 @@ function readEntry({ id, apiSchema, directives }: SupergraphSnapshot, text: stri
   return {
     text, document, operation, analysis,
     key: sha256Hex(JSON.stringify([id, text])),
-    checkVariables: createVariableCheck(apiSchema, operation),
+    checkVariables: createVariableCheck(apiSchema, operation, suggest),
     cost: rememberCost((variables) => ('static' in estimate ? estimate.static : estimate.of(variables))),
     grants: new Map(), plans: new Map(), pending: new Map(), refused: new Map(), lastUsed: 0,
   };

@@ -7,7 +7,9 @@ import { grantsOf, holds, type Grants } from '../../enforcement/authorization.js
 import { checkCriticalFields } from '../../enforcement/constitutional-gate.js';
 import { checkVariableDepth } from '../../enforcement/limits.js';
 import type { GatewayRequest, HashGate, Prepare, PreparedOperation, RevocationView } from '../contracts.js';
+import type { CompileAhead } from '../execute.js';
 import type { Variables } from './cost-memory.js';
+import { beforeDeadline } from './before-deadline.js';
 import { createOperationPlanner } from './operation-planner.js';
 import { createOperationReader } from './operation-reader.js';
 import { createPlanCache, type Held, type OperationEntry, type PlanCache, type SnapshotPlans } from './plan-cache.js';
@@ -17,7 +19,7 @@ export { isTokenLimitError } from '../../enforcement/document-limits.js';
 
 export interface PrepareDeps {
   readonly limits: OperationLimits;
-  /** False refuses `__schema` and `__type`. */
+  /** False refuses `__schema` and `__type`, and suggests no names of the schema. */
   readonly introspection: boolean;
   readonly gate: Pick<HashGate, 'active'>;
   readonly revocations: Pick<RevocationView, 'age'>;
@@ -26,6 +28,8 @@ export interface PrepareDeps {
   readonly metrics: Pick<ServiceMetrics, 'looked'>;
   /** Its own when absent. */
   readonly cache?: PlanCache;
+  /** What the warm-up compiles with; it only plans when absent. */
+  readonly compileAhead?: CompileAhead | undefined;
 }
 
 /** Preparation with the warm-up of its caches. */
@@ -50,7 +54,7 @@ export function createPrepare(deps: PrepareDeps): Prepare {
  * one is swapped. A known operation is prepared synchronously: one look-up by its text, one by the grants.
  */
 export function createPreparation(deps: PrepareDeps): Preparation {
-  const { limits, introspection, gate, revocations, revocationMaxAgeMs, metrics, cache = createPlanCache() } = deps;
+  const { limits, introspection, gate, revocations, revocationMaxAgeMs, metrics, cache = createPlanCache(), compileAhead } = deps;
   const reader = createOperationReader({ limits, introspection, cache, onLookup: (hit) => metrics.looked('document', hit) });
   const planOf = createOperationPlanner(cache);
 
@@ -77,7 +81,7 @@ export function createPreparation(deps: PrepareDeps): Preparation {
     const holder = principal === null ? null : { scopes: principal.scopes, policies: principal.policies };
     return beforeDeadline(planOf({ snapshot, entry, grants, holder, urgency: 'request' }), deadline);
   };
-  return { prepare, warmUp: createWarmUp({ reader, planOf, cache }) };
+  return { prepare, warmUp: createWarmUp({ reader, planOf, cache, compileAhead }) };
 }
 
 /** Grants of an operation for whoever asks; principals that hold the same share them. */
@@ -96,13 +100,4 @@ function hold({ directives }: GatewayRequest['snapshot'], plans: SnapshotPlans, 
   const held = directives.requirements.map((requirement) => (holds(requirement, principal) ? '1' : '0')).join('');
   plans.held.set(principal, held);
   return held;
-}
-
-/** Waits for a plan as long as its request may take; the planning goes on for those who ask next. */
-function beforeDeadline(plan: Promise<PreparedOperation>, deadline: number | null): Promise<PreparedOperation> {
-  if (deadline === null) return plan;
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new AcgsError('PLANNING_UNAVAILABLE', 'The operation was not planned before the deadline; nothing was fetched, so it can be sent again.')), Math.max(0, deadline - Date.now()));
-    plan.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -21,14 +21,17 @@ const SCALARS: Readonly<Record<string, Fits>> = {
   Float: (value) => Number.isFinite(value),
 };
 
-/** Makes the check of one operation; undefined when it declares no variables. */
-export function createVariableCheck(schema: GraphQLSchema, operation: OperationDefinitionNode): VariableCheck | undefined {
+/**
+ * Makes the check of one operation; undefined when it declares no variables.
+ * @param suggest false keeps names of the schema that are like those a variable uses out of the messages; default true.
+ */
+export function createVariableCheck(schema: GraphQLSchema, operation: OperationDefinitionNode, suggest = true): VariableCheck | undefined {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) return undefined;
   const plain = definitions.map((definition) => plainCheckOf(schema, definition));
   return (variables) => {
     if (plain.every(({ name, mayLack, fits }) => (Object.hasOwn(variables, name) ? fits(variables[name]) : mayLack))) return;
-    const { errors } = getVariableValues(schema, definitions, variables, { maxErrors: MAX_ERRORS });
+    const { errors } = getVariableValues(schema, definitions, variables, { maxErrors: MAX_ERRORS, hideSuggestions: !suggest });
     if (errors === undefined) return;
     throw new AcgsError('BAD_USER_INPUT', errors[0]?.message, { problems: errors.map((error) => error.message) });
   };

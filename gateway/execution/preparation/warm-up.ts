@@ -1,8 +1,9 @@
-/** Plans the operations used most for a supergraph that is about to be installed. */
+/** Plans and compiles the operations used most for a supergraph that is about to be installed. */
 import { setImmediate as breathe, setTimeout as delay } from 'node:timers/promises';
 import { AcgsError } from '../../../ops/runtime/errors.js';
 import { grantsOf } from '../../enforcement/authorization.js';
 import type { SupergraphSnapshot } from '../contracts.js';
+import type { CompileAhead } from '../execute.js';
 import type { createOperationPlanner } from './operation-planner.js';
 import type { OperationReader } from './operation-reader.js';
 import { mostUsed, type GrantHolder, type OperationEntry, type PlanCache, type PlanSlot } from './plan-cache.js';
@@ -11,6 +12,8 @@ export interface WarmUpDeps {
   readonly reader: Pick<OperationReader, 'adopt'>;
   readonly planOf: ReturnType<typeof createOperationPlanner>;
   readonly cache: PlanCache;
+  /** Leaves compiling to the first request when absent. */
+  readonly compileAhead?: CompileAhead | undefined;
 }
 
 export interface WarmUpOptions {
@@ -38,9 +41,10 @@ const SLICE = 50;
 
 /**
  * Makes the warm-up. Operations that are no longer valid are left out. Planning happens in the worker, after the plans of
- * requests; what is done here is done one operation at a time, so that the event loop is never held for longer than that.
+ * requests; what is done here is done one operation at a time, planning apart from compiling, so that the event loop is never held for
+ * longer than that.
  */
-export function createWarmUp({ reader, planOf, cache }: WarmUpDeps): WarmUp {
+export function createWarmUp({ reader, planOf, cache, compileAhead }: WarmUpDeps): WarmUp {
   return async (next, current, { limit = 200, budgetMs = 30_000 } = {}) => {
     const finished = new AbortController();
     const timeOver = delay(budgetMs, 'late' as const, { signal: finished.signal, ref: false });
@@ -50,12 +54,13 @@ export function createWarmUp({ reader, planOf, cache }: WarmUpDeps): WarmUp {
     const warmed = new Map<OperationEntry, OperationEntry>();
     const counts = { planned: 0, skipped: 0, late: 0 };
 
-    const warm = async (entry: OperationEntry, { holder, uses }: PlanSlot): Promise<'planned' | 'skipped'> => {
+    const warm = async (entry: OperationEntry, { holder, uses, prepared: before }: PlanSlot): Promise<'planned' | 'skipped'> => {
       const adopted = reader.adopt(next, entry);
       if (adopted === undefined) return 'skipped';
       const grants = grantsOf(next.directives, adopted.analysis, asPrincipal(holder));
-      if (!adopted.plans.has(grants)) await planOf({ snapshot: next, entry: adopted, grants, holder, urgency: 'warm-up', uses: Math.ceil(uses / 2) });
+      const prepared = adopted.plans.get(grants)?.prepared ?? await planOf({ snapshot: next, entry: adopted, grants, holder, urgency: 'warm-up', uses: Math.ceil(uses / 2) });
       warmed.set(entry, adopted);
+      if (!isLate) await compileAhead?.(next, prepared, before);
       return 'planned';
     };
     const lane = async (): Promise<void> => {

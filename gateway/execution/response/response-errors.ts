@@ -17,9 +17,9 @@ const MAX_ERRORS = 500;
  * Makes the errors of an outcome in their order: refusals, then failures in the order in which they happened, then values that do not fit.
  * @param refusals errors for what authorization refused; their paths have no list indexes.
  */
-export function errorsOf({ text, failures, misfits }: Pick<OperationOutcome, 'text' | 'failures' | 'misfits'>, refusals: readonly GraphQLError[], presentation: Presentation): readonly GraphQLError[] {
+export function errorsOf({ pieces, failures, misfits }: Pick<OperationOutcome, 'pieces' | 'failures' | 'misfits'>, refusals: readonly GraphQLError[], presentation: Presentation): readonly GraphQLError[] {
   if (failures.length === 0 && misfits.length === 0) return refusals;
-  const data: unknown = JSON.parse(text);
+  const data: unknown = JSON.parse(pieces.join(''));
   const errors = [...refusals, ...failures.flatMap((failure) => placed(failure, data, presentation))];
   const explained = errors.map(({ path }) => path ?? []);
   for (const { path, message } of misfits) if (!explained.some((other) => explains(other, path))) errors.push(presentMisfit(presentation, message, path));
@@ -27,14 +27,20 @@ export function errorsOf({ text, failures, misfits }: Pick<OperationOutcome, 'te
 }
 
 function placed(failure: PlanFailure, data: unknown, presentation: Presentation): GraphQLError[] {
-  const { step } = failure;
-  if (failure.kind === 'reported') {
-    const paths = failure.path === undefined ? nullsOf(step, data) : [failure.path];
-    return paths.map((path) => presentReported(presentation, step.fetch.serviceName, failure.error, path));
-  }
+  return presentFailure(failure, placesOfFailure(failure, data), presentation);
+}
+
+/** The errors of a failure, one for each place. */
+export function presentFailure(failure: PlanFailure, paths: readonly ResponsePath[], presentation: Presentation): GraphQLError[] {
+  if (failure.kind === 'reported') return paths.map((path) => presentReported(presentation, failure.step.fetch.serviceName, failure.error, path));
   const { error } = failure;
   if (error.cause !== undefined) presentation.logger.warn({ err: error.cause, code: error.code, requestId: presentation.requestId }, 'A subgraph call failed');
-  return nullsOf(step, data).map((path) => presentFailed(error, path));
+  return paths.map((path) => presentFailed(error, path));
+}
+
+/** Where a failure shows in the data of a response. */
+export function placesOfFailure(failure: PlanFailure, data: unknown): readonly ResponsePath[] {
+  return failure.kind === 'reported' && failure.path !== undefined ? [failure.path] : nullsOf(failure.step, data);
 }
 
 /** Where a fetch that brought nothing left nulls (GraphQL specification, section 6.4.4); where it was to bring something when there are none. */
@@ -79,7 +85,7 @@ function parentsAt(value: unknown, rest: readonly string[], path: ResponsePath):
 }
 
 /** An error explains a null at its place, above it or below it; list indexes count only where both paths have them. */
-function explains(error: ResponsePath, misfit: ResponsePath): boolean {
+export function explains(error: ResponsePath, misfit: ResponsePath): boolean {
   return isPrefix(error, misfit) || isPrefix(misfit, error) || samePlace(error, misfit);
 }
 

@@ -4,6 +4,7 @@ import {
   type DirectiveNode, type FieldNode, type FragmentDefinitionNode, type GraphQLCompositeType, type GraphQLNamedType, type GraphQLOutputType, type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode,
 } from 'graphql';
 import type { Permissions } from '../contracts.js';
+import { deferOf, labelOf } from '../deferral/defer-directive.js';
 
 export type LeafKind = 'String' | 'ID' | 'Int' | 'Float' | 'Boolean' | 'enum' | 'custom';
 
@@ -31,6 +32,15 @@ export interface ObjectShape {
   /** False for an interface's name, which an interface object of a subgraph may carry until its real type is known. */
   readonly isObject: boolean;
   readonly fields: readonly FieldShape[];
+  /** Fragments that come later; undefined for none. Their fields are in no other list of this shape for their sake. */
+  readonly deferred?: readonly DeferredSelection[];
+}
+
+/** A fragment of an object that is answered after the object. */
+export interface DeferredSelection {
+  readonly label: string;
+  /** Its fields, for an object of a type; undefined when the fragment does not apply to that type. */
+  readonly siteFor: (typeName: string) => SelectionSite | undefined;
 }
 
 /** What the whole shape is built from. */
@@ -41,6 +51,8 @@ export interface ShapeSource {
   readonly permissions: Permissions | undefined;
   /** Value of a Boolean variable that a condition names. */
   readonly conditionHolds: (variable: string) => boolean;
+  /** True when fragments with a labelled `@defer` come later; default false, which answers them with everything else. */
+  readonly defers?: boolean;
 }
 
 /** A selection set with what is already known about it. */
@@ -115,6 +127,7 @@ function shapeOf(source: ShapeSource, type: GraphQLCompositeType, selected: read
   const found = new Map<string, Collected>();
   // A fragment is read once visible and once hidden, so that cycles and repetitions end.
   const read = new Set<string>();
+  const deferred: DeferredSelection[] = [];
   let open = false;
   const collect = ({ set, hidden }: Selected): void => {
     for (const selection of set.selections) {
@@ -131,6 +144,11 @@ function shapeOf(source: ShapeSource, type: GraphQLCompositeType, selected: read
       const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : source.fragments.get(selection.name.value);
       if (fragment === undefined) continue;
       const condition = fragment.typeCondition?.name.value;
+      const defer = source.defers === true ? deferOf(selection.directives) : undefined;
+      if (defer !== undefined) {
+        if (condition === undefined || applies(source.schema, condition, type) || appliesToSome(source.schema, condition, type)) deferred.push(deferredSelection(source, defer, condition, { set: fragment.selectionSet, hidden }));
+        continue;
+      }
       if (condition !== undefined && !applies(source.schema, condition, type)) {
         open ||= appliesToSome(source.schema, condition, type) && selectsAnything(source, fragment.selectionSet);
         continue;
@@ -140,7 +158,24 @@ function shapeOf(source: ShapeSource, type: GraphQLCompositeType, selected: read
   };
   for (const one of selected) collect(one);
   if (open) return undefined;
-  return { typeName: type.name, isObject: isObjectType(type), fields: [...found].map(([responseName, field]) => fieldShape(source, type, responseName, field)) };
+  const fields = [...found].map(([responseName, field]) => fieldShape(source, type, responseName, field));
+  return { typeName: type.name, isObject: isObjectType(type), fields, ...(deferred.length === 0 ? {} : { deferred }) };
+}
+
+function deferredSelection(source: ShapeSource, defer: DirectiveNode, condition: string | undefined, { set, hidden }: Selected): DeferredSelection {
+  const selected = [{ set, hidden: hidden || (condition !== undefined && source.permissions?.mayEnter(condition) === false) }];
+  const sites = new Map<string, SelectionSite | undefined>();
+  return {
+    label: labelOf(defer) ?? '',
+    siteFor(typeName) {
+      if (sites.has(typeName)) return sites.get(typeName);
+      const type = source.schema.getType(typeName);
+      if (!isCompositeType(type)) return undefined;
+      const site = condition === undefined || applies(source.schema, condition, type) ? new SelectionSite(type, source, selected) : undefined;
+      sites.set(typeName, site);
+      return site;
+    },
+  };
 }
 
 function collectField(source: ShapeSource, type: GraphQLCompositeType, node: FieldNode, hidden: boolean, found: Map<string, Collected>): void {

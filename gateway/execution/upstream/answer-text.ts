@@ -1,5 +1,6 @@
 /** From the bytes of an answer to its text: what the text is made of, and whether it is safe to parse. */
 import { isAscii, isUtf8 } from 'node:buffer';
+import type { RawAnswer } from './upstream-http.js';
 
 /** The text of an answer. */
 export interface AnswerText {
@@ -8,6 +9,17 @@ export interface AnswerText {
   readonly ascii: boolean;
   /** True when the text has no backslash. */
   readonly escapeFree: boolean;
+}
+
+/** An answer as text, not yet read. */
+export interface DecodedAnswer extends Pick<RawAnswer, 'status' | 'headers'> {
+  /** Undefined when it is not fit to be parsed; see `decodeAnswer`. */
+  readonly text: AnswerText | undefined;
+}
+
+/** Takes an answer out of the memory it was received in. */
+export function decoded({ status, headers, bytes }: RawAnswer): DecodedAnswer {
+  return { status, headers, text: decodeAnswer(bytes) };
 }
 
 /** Answers up to this size are parsed without a look at their structure, bytes: it costs more there than it can save. */

@@ -4,12 +4,11 @@ import { AcgsError } from '../../../ops/runtime/errors.js';
 import { HASH_HEADER } from '../../../ops/runtime/hop-token.js';
 import type { ServiceMetrics } from '../../../ops/runtime/metrics.js';
 import type { NewViolation } from '../../enforcement/violation-reporter.js';
-import { decodeAnswer, type AnswerText } from './answer-text.js';
+import type { AnswerText, DecodedAnswer } from './answer-text.js';
 import type { GatewayRequest, HashGate, SubgraphAnswer, SubgraphCall, SubgraphInstance, TargetView } from '../contracts.js';
 import { idempotencyKeysOf } from './idempotency-keys.js';
 import { parseJson, refusePrototypeKeys } from './json.js';
 import { isRecord, isResponse, partsOf } from './read-answer.js';
-import type { RawAnswer } from './upstream-http.js';
 
 export interface BeliefDeps {
   readonly targets: Pick<TargetView, 'quarantine'>;
@@ -29,11 +28,11 @@ export interface BelievedAnswer {
  * @returns `draining` when the instance refused before reading the operation, because it shuts down.
  * @throws AcgsError CONSTITUTIONAL_VIOLATION or SUBGRAPH_BAD_RESPONSE; INDETERMINATE instead where a mutation may have taken effect.
  */
-export function believe(deps: BeliefDeps, call: SubgraphCall, request: GatewayRequest, instance: SubgraphInstance, answer: RawAnswer): BelievedAnswer | 'draining' {
+export function believe(deps: BeliefDeps, call: SubgraphCall, request: GatewayRequest, instance: SubgraphInstance, answer: DecodedAnswer): BelievedAnswer | 'draining' {
   const { service } = call;
   const header = answer.headers[HASH_HEADER];
   const hash = typeof header === 'string' ? header : null;
-  const text = decodeAnswer(answer.bytes);
+  const { text } = answer;
   const body = text === undefined ? undefined : parseJson(text.text);
   const response = isResponse(body);
   if (hash === null ? response : !deps.gate.isAccepted(hash)) throw violation(deps, call, request, instance, hash);

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Pool } from 'undici';
 import { Circuit, type CircuitLimits } from './circuit-breaker.js';
 import { Deadlines } from './deadlines.js';
+import { SpareBuffers } from '../../../ops/runtime/spare-buffers.js';
 import { AnswerMemory, Exchange, UpstreamFault, type ExchangeLimits, type RawAnswer } from './upstream-http.js';
 
 export interface PoolRequest {
@@ -53,7 +54,7 @@ export class ConnectionPools {
   private stopped = false;
 
   constructor({ maxAnswerBytes = 8 * 1024 * 1024, maxBufferedBytes = 128 * 1024 * 1024, maxPending = 4_096, circuit = {} }: PoolLimits = {}) {
-    this.exchangeLimits = { maxBytes: maxAnswerBytes, memory: new AnswerMemory(maxBufferedBytes) };
+    this.exchangeLimits = { maxBytes: maxAnswerBytes, memory: new AnswerMemory(maxBufferedBytes), buffers: new SpareBuffers() };
     this.maxPending = maxPending;
     this.circuitLimits = circuit;
   }
@@ -61,9 +62,11 @@ export class ConnectionPools {
   /**
    * Sends one request and reads the whole answer.
    * @param origin for example `http://127.0.0.1:8000`.
-   * @throws UpstreamFault.
+   * @param read is called at once with the answer, whose bytes are only its own until it returns.
+   * @returns what `read` returned.
+   * @throws UpstreamFault, and what `read` throws.
    */
-  exchange(origin: string, { method, path, headers, body, timeoutMs }: PoolRequest): Promise<RawAnswer> {
+  exchange<T>(origin: string, { method, path, headers, body, timeoutMs }: PoolRequest, read: (answer: RawAnswer) => T): Promise<T> {
     if (this.stopped) return Promise.reject(new UpstreamFault('unreachable', false, 'The connection pools are closed.'));
     const place = this.place(origin);
     if (place.inFlight >= this.maxPending) return Promise.reject(new UpstreamFault('overloaded', false, `More than ${this.maxPending} requests to ${origin} wait already.`));
@@ -71,8 +74,15 @@ export class ConnectionPools {
       const exchange = new Exchange(performance.now() + timeoutMs, this.exchangeLimits, (ended, outcome) => {
         place.inFlight -= 1;
         this.deadlines.remove(ended);
-        if (outcome instanceof UpstreamFault) reject(outcome);
-        else resolve(outcome);
+        if (outcome instanceof UpstreamFault) {
+          reject(outcome);
+          return;
+        }
+        try {
+          resolve(read(outcome));
+        } catch (fault) {
+          reject(fault);
+        }
       });
       place.inFlight += 1;
       this.deadlines.add(exchange);
@@ -81,9 +91,8 @@ export class ConnectionPools {
   }
 
   /** As `exchange`, with the body as text. */
-  async request(origin: string, request: PoolRequest): Promise<PoolAnswer> {
-    const { status, headers, bytes } = await this.exchange(origin, request);
-    return { status, headers, text: this.text.decode(bytes) };
+  request(origin: string, request: PoolRequest): Promise<PoolAnswer> {
+    return this.exchange(origin, request, ({ status, headers, bytes }) => ({ status, headers, text: this.text.decode(bytes) }));
   }
 
   /** Requests to an origin that are under way or wait for a connection. */

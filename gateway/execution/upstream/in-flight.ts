@@ -35,18 +35,20 @@ export class InFlight<T> {
     });
   }
 
-  /** Makes a call that others may join. */
-  async lead(key: string, now: number, run: () => Promise<T>): Promise<T> {
+  /**
+   * Lets others join a call that has just been sent.
+   * @param call its answer.
+   * @returns `call`.
+   */
+  lead(key: string, now: number, call: Promise<T>): Promise<T> {
     const flight: Flight<T> = { startedAt: now, waiting: [] };
     this.flights.set(key, flight);
-    try {
-      const value = await run();
+    call.then((value) => {
       for (const waiting of this.land(key, flight)) waiting.arrive(value);
-      return value;
-    } catch (fault) {
+    }, (fault: unknown) => {
       for (const waiting of this.land(key, flight)) waiting.crash(fault);
-      throw fault;
-    }
+    });
+    return call;
   }
 
   /** Something was changed: what is asked from now on joins no call that was sent before. */

@@ -1,6 +1,7 @@
 /** Metrics of the calls to subgraphs: one set of bound counters for each subgraph, made when it is first called. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { ErrorCode } from '../../../ops/runtime/errors.js';
+import { Observations, Tally } from '../../../ops/runtime/tally.js';
 import type { Circuit } from './circuit-breaker.js';
 
 /** How a call ended; `other` is a fault of the gateway itself. */
@@ -38,9 +39,15 @@ export interface CallMeters {
  */
 export function createTransportMetrics(registry: Registry, circuits: () => readonly Circuit[]): (service: string) => CallMeters {
   const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> => new Counter({ name, help, labelNames, registers });
-  const requests = counter('acgs_subgraph_requests_total', 'Calls to subgraphs that ended, by outcome.', ['service', 'outcome']);
-  const duration = new Histogram({ name: 'acgs_subgraph_request_duration_seconds', help: 'Time a call to a subgraph took, its repetition included.', labelNames: ['service'], buckets: LATENCY_BUCKETS, registers });
+  const counter = <L extends string>(name: string, help: string, labelNames: L[], collect?: (this: Counter<L>) => void): Counter<L> => new Counter({ name, help, labelNames, registers, ...(collect === undefined ? {} : { collect }) });
+  const calls = new Map<string, { readonly ended: Tally; readonly took: Observations }>();
+  counter('acgs_subgraph_requests_total', 'Calls to subgraphs that ended, by outcome.', ['service', 'outcome'], function collect() {
+    for (const [service, { ended }] of calls) ended.take((outcome, count) => this.inc({ service, outcome }, count));
+  });
+  const duration = new Histogram({
+    name: 'acgs_subgraph_request_duration_seconds', help: 'Time a call to a subgraph took, its repetition included.', labelNames: ['service'], buckets: LATENCY_BUCKETS, registers,
+    collect() { for (const { took } of calls.values()) took.flush(); },
+  });
   const retries = counter('acgs_subgraph_retries_total', 'Calls to subgraphs that were sent a second time.', ['service']);
   const joins = counter('acgs_subgraph_joined_calls_total', 'Queries that shared the call of an equal one.', ['service']);
   const openings = counter('acgs_subgraph_circuit_openings_total', 'Times the circuit of an instance opened.', ['service']);
@@ -54,16 +61,18 @@ export function createTransportMetrics(registry: Registry, circuits: () => reado
   });
 
   const bind = (service: string): CallMeters => {
-    const ended = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, requests.labels({ service, outcome })])) as Record<CallOutcome, Counter.Internal>;
-    const [took, retried, joined, opened] = [duration.labels({ service }), retries.labels({ service }), joins.labels({ service }), openings.labels({ service })];
+    const histogram = duration.labels({ service });
+    const [ended, took] = [new Tally(), new Observations((seconds) => histogram.observe(seconds))];
+    calls.set(service, { ended, took });
+    const [retried, joined, opened] = [retries.labels({ service }), joins.labels({ service }), openings.labels({ service })];
     // Born at zero, so that a rate sees the first one too.
-    for (const outcome of OUTCOMES) ended[outcome].inc(0);
+    for (const outcome of OUTCOMES) ended.add(outcome, 0);
     for (const child of [retried, joined, opened]) child.inc(0);
     open.set({ service }, 0);
     return {
       finished(outcome, milliseconds) {
-        ended[outcome].inc();
-        took.observe(milliseconds / 1_000);
+        ended.add(outcome);
+        took.add(milliseconds / 1_000);
       },
       retried: () => retried.inc(),
       joined: () => joined.inc(),

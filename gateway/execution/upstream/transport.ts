@@ -2,14 +2,15 @@
 import { AcgsError, type ErrorCode } from '../../../ops/runtime/errors.js';
 import { bodyDigest } from '../../../ops/runtime/hop-token.js';
 import type { ServiceMetrics } from '../../../ops/runtime/metrics.js';
+import { decoded, type DecodedAnswer } from './answer-text.js';
 import { believe, indeterminate, readAgain, type BelievedAnswer, type BeliefDeps } from './believe-answer.js';
 import type { ConnectionPools } from './connection-pools.js';
 import type { GatewayRequest, SubgraphAnswer, SubgraphCall, SubgraphCalls, SubgraphInstance, TargetView } from '../contracts.js';
 import { GRAPHQL_PATH, HopHeaders, type HopHeaderDeps } from './hop-headers.js';
 import { InFlight } from './in-flight.js';
 import { RetryBudget } from './retry-budget.js';
-import { createTransportMetrics, outcomeOf, type CallMeters } from './transport-metrics.js';
-import { UpstreamFault, type FaultKind, type RawAnswer } from './upstream-http.js';
+import { createTransportMetrics, outcomeOf, type CallMeters, type CallOutcome } from './transport-metrics.js';
+import { UpstreamFault, type FaultKind } from './upstream-http.js';
 
 export interface TransportDeps extends BeliefDeps {
   readonly pools: ConnectionPools;
@@ -51,8 +52,8 @@ export function createSubgraphCalls(deps: TransportDeps): (request: GatewayReque
 class RequestCalls implements SubgraphCalls {
   private readonly hop: HopHeaders;
   private readonly expiresAt: number | undefined;
-  private sent = 0;
-  private accepted = 0;
+  /** Calls that are over and brought no answer to believe. */
+  private unproved = 0;
 
   constructor(private readonly line: Line, private readonly request: GatewayRequest) {
     this.hop = new HopHeaders(line.hop, request);
@@ -61,56 +62,61 @@ class RequestCalls implements SubgraphCalls {
 
   /** The answer's objects belong to the caller alone, also where the call was shared: the text is, and each reads it for itself. */
   async call(call: SubgraphCall): Promise<SubgraphAnswer> {
-    this.sent += 1;
     const expiresAt = this.expiresAt ?? performance.now() + this.line.deps.defaultTimeoutMs;
-    const answer = await (call.kind === 'mutation' ? this.mutate(call, expiresAt) : this.query(call, expiresAt));
-    this.accepted += 1;
-    return answer;
+    const digest = bodyDigest(call.body);
+    const changes = call.kind === 'mutation';
+    try {
+      if (changes || this.line.deps.shareQueries === false) return (await this.send(call, digest, expiresAt)).parts;
+      const key = `${call.service}\n${digest}\n${this.hop.scope()}`;
+      const now = performance.now();
+      const joined = this.join(key, now, call, expiresAt);
+      return joined === undefined ? (await this.lead(key, now, call, digest, expiresAt)).parts : await this.ride(joined, key, call, digest, expiresAt);
+    } catch (error) {
+      this.unproved += 1;
+      throw error;
+    } finally {
+      // Whoever asks after this answer must see what the mutation did.
+      if (changes) this.line.flights.changed();
+    }
   }
 
   verified(): boolean {
-    return this.sent === this.accepted && this.line.deps.manifestVerified();
+    return this.unproved === 0 && this.line.deps.manifestVerified();
   }
 
-  private async mutate(call: SubgraphCall, expiresAt: number): Promise<SubgraphAnswer> {
-    try {
-      return (await this.measured(call, bodyDigest(call.body), expiresAt)).parts;
-    } finally {
-      // Whoever asks after this answer must see what the mutation did.
-      this.line.flights.changed();
-    }
+  private join(key: string, now: number, call: SubgraphCall, expiresAt: number): Promise<BelievedAnswer> | undefined {
+    return this.line.flights.join(key, now, expiresAt, () => outOfTime(call));
   }
 
-  private async query(call: SubgraphCall, expiresAt: number): Promise<SubgraphAnswer> {
-    const { deps, flights, metersOf } = this.line;
-    const digest = bodyDigest(call.body);
-    if (deps.shareQueries === false) return (await this.measured(call, digest, expiresAt)).parts;
-    const key = `${call.service}\n${digest}\n${this.hop.scope()}`;
-    for (;;) {
-      const now = performance.now();
-      const joined = flights.join(key, now, expiresAt, () => outOfTime(call));
-      if (joined === undefined) return (await flights.lead(key, now, () => this.measured(call, digest, expiresAt))).parts;
-      metersOf(call.service).joined();
+  private lead(key: string, now: number, call: SubgraphCall, digest: string, expiresAt: number): Promise<BelievedAnswer> {
+    return this.line.flights.lead(key, now, this.send(call, digest, expiresAt));
+  }
+
+  /** Waits for a call that somebody else made; makes one when that one's time ran out and ours has not. */
+  private async ride(joined: Promise<BelievedAnswer>, key: string, call: SubgraphCall, digest: string, expiresAt: number): Promise<SubgraphAnswer> {
+    for (let waiting: Promise<BelievedAnswer> | undefined = joined; waiting !== undefined; waiting = this.join(key, performance.now(), call, expiresAt)) {
+      this.line.metersOf(call.service).joined();
       try {
-        return readAgain(await joined);
+        return readAgain(await waiting);
       } catch (error) {
-        // The time of whoever made the call ran out; ours may not have.
-        if (error instanceof AcgsError && error.code === 'SUBGRAPH_TIMEOUT' && performance.now() < expiresAt) continue;
-        throw error;
+        if (!(error instanceof AcgsError) || error.code !== 'SUBGRAPH_TIMEOUT' || performance.now() >= expiresAt) throw error;
       }
     }
+    return (await this.lead(key, performance.now(), call, digest, expiresAt)).parts;
   }
 
-  private async measured(call: SubgraphCall, digest: string, expiresAt: number): Promise<BelievedAnswer> {
+  /** Makes a call and measures it. */
+  private async send(call: SubgraphCall, digest: string, expiresAt: number): Promise<BelievedAnswer> {
     const meters = this.line.metersOf(call.service);
     const started = performance.now();
+    let outcome: CallOutcome = 'ok';
     try {
-      const believed = await this.attempt(call, digest, expiresAt, meters);
-      meters.finished('ok', performance.now() - started);
-      return believed;
+      return await this.attempt(call, digest, expiresAt, meters);
     } catch (error) {
-      meters.finished(error instanceof AcgsError ? outcomeOf(error.code) : 'other', performance.now() - started);
+      outcome = error instanceof AcgsError ? outcomeOf(error.code) : 'other';
       throw error;
+    } finally {
+      meters.finished(outcome, performance.now() - started);
     }
   }
 
@@ -129,9 +135,9 @@ class RequestCalls implements SubgraphCalls {
       const circuit = deps.pools.circuit(instance.url, service);
       if (!circuit.admit(now)) throw failure ?? refusal(service, circuit.wait(now));
       if (attempt > 0) meters.retried();
-      let answer: RawAnswer;
+      let answer: DecodedAnswer;
       try {
-        answer = await deps.pools.exchange(instance.url, { method: 'POST', path: GRAPHQL_PATH, headers: this.hop.for(service, digest), body: call.body, timeoutMs: expiresAt - now });
+        answer = await deps.pools.exchange(instance.url, { method: 'POST', path: GRAPHQL_PATH, headers: this.hop.for(service, digest), body: call.body, timeoutMs: expiresAt - now }, decoded);
       } catch (fault) {
         if (!(fault instanceof UpstreamFault)) throw fault;
         if (!fault.sent && fault.kind !== 'overloaded') deps.targets.unreachable(instance);

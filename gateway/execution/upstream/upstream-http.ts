@@ -1,6 +1,7 @@
 /** One HTTP exchange with an instance: undici's dispatch with a handler of our own, one buffer, a deadline, limits on bytes. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { SpareBuffers } from '../../../ops/runtime/spare-buffers.js';
 import type { Expiring } from './deadlines.js';
 
 /** What became of an exchange that brought no answer. */
@@ -27,7 +28,7 @@ export class UpstreamFault extends Error {
   }
 }
 
-/** A whole answer as it came. */
+/** A whole answer as it came, for as long as it is being read: the memory of its bytes is used again. */
 export interface RawAnswer {
   readonly status: number;
   /** By lower-case name; a list where a header came more than once. */
@@ -66,9 +67,16 @@ export interface ExchangeLimits {
   /** Largest body, bytes. */
   readonly maxBytes: number;
   readonly memory: AnswerMemory;
+  /** Where answers that come in several pieces are put together. */
+  readonly buffers: SpareBuffers;
 }
 
-/** Collects one answer. `settle` is called exactly once. */
+/** Takes an exchange's outcome. */
+type Settle = (exchange: Exchange, outcome: RawAnswer | UpstreamFault) => void;
+
+const SETTLED: Settle = () => undefined;
+
+/** Collects one answer. `settle` is called exactly once, and reads the answer before it returns. */
 export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
@@ -80,7 +88,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   private over = false;
 
   /** @param expiresAt moment on the clock of `performance.now()`, milliseconds. */
-  constructor(readonly expiresAt: number, private readonly limits: ExchangeLimits, private readonly settle: (exchange: Exchange, outcome: RawAnswer | UpstreamFault) => void) {}
+  constructor(readonly expiresAt: number, private readonly limits: ExchangeLimits, private settle: Settle) {}
 
   /** Called by the deadline. */
   expire(): void {
@@ -134,9 +142,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   }
 
   private grow(size: number): void {
+    const { buffers, maxBytes } = this.limits;
     const announced = Math.min(Number(this.headers['content-length']) || 0, MAX_FIRST_BUFFER);
-    const buffer = Buffer.allocUnsafeSlow(Math.min(this.limits.maxBytes, Math.max(size, announced, this.own ? this.bytes.length * 2 : MIN_BUFFER)));
+    const buffer = buffers.take(Math.min(maxBytes, Math.max(size, announced, this.own ? this.bytes.length * 2 : MIN_BUFFER)));
     this.bytes.copy(buffer, 0, 0, this.size);
+    if (this.own) buffers.give(this.bytes);
     this.bytes = buffer;
     this.own = true;
   }
@@ -150,10 +160,16 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   }
 
   private finish(outcome: RawAnswer | UpstreamFault): void {
+    const { bytes, own, limits, settle } = this;
     this.over = true;
     this.bytes = EMPTY;
-    this.limits.memory.release(this.size);
-    this.settle(this, outcome);
+    // The client keeps a connection's last request: what became of it must not live as long.
+    this.settle = SETTLED;
+    this.headers = {};
+    this.controller = undefined;
+    limits.memory.release(this.size);
+    settle(this, outcome);
+    if (own) limits.buffers.give(bytes);
   }
 }
 

@@ -15,7 +15,7 @@ export const MAX_EVALUATED_PLANS = 100;
 export interface LoadedSupergraph {
   readonly supergraph: Supergraph;
   readonly planner: QueryPlanner;
-  /** What clients see. */
+  /** What clients see; `@defer` is in it. */
   readonly apiSchema: GraphQLSchema;
 }
 
@@ -29,16 +29,15 @@ export async function loadSupergraph(supergraphSdl: string, logger: NonNullable<
   const gateway = new ApolloGateway({
     supergraphSdl, logger,
     buildService: ({ name }) => ({ process: () => Promise.reject(new Error(`${name} is called by the gateway's own executor only.`)) }),
-    queryPlannerConfig: { debug: { maxEvaluatedPlans: MAX_EVALUATED_PLANS } },
+    queryPlannerConfig: { debug: { maxEvaluatedPlans: MAX_EVALUATED_PLANS }, incrementalDelivery: { enableDefer: true } },
     validateSupergraph: true,
     __exposeQueryPlanExperimental: false,
   });
-  let apiSchema: GraphQLSchema | undefined;
-  gateway.onSchemaLoadOrUpdate((loaded) => { apiSchema = loaded.apiSchema; });
   await gateway.load();
   const planner = gateway.__testing().queryPlanner;
-  if (planner === undefined || apiSchema === undefined) throw new Error('The gateway loaded a supergraph without a planner.');
-  return { supergraph: planner.supergraph, planner, apiSchema };
+  if (planner === undefined) throw new Error('The gateway loaded a supergraph without a planner.');
+  const { supergraph } = planner;
+  return { supergraph, planner, apiSchema: supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true }) };
 }
 
 /** Reads what the event loop needs of it. @throws CompositionError when the client schema is not valid. */

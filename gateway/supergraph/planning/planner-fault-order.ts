@@ -1,6 +1,7 @@
 /** Puts fetches that bring a value for a @fromContext before those that use it: the planner lets them run side by side. */
 import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
 import { placesOf } from './planner-fault-places.js';
+import { mapDeferred } from './planner-fault-rewrites.js';
 
 /** Orders the parts of each Parallel node by the context values they bring and use. */
 export function contextsInOrder(plan: QueryPlan): QueryPlan {
@@ -24,6 +25,8 @@ function ordered(node: PlanNode, path: readonly string[]): PlanNode {
       };
     case 'Parallel':
       return parallel(node.nodes.map((one) => ordered(one, path)), path);
+    case 'Defer':
+      return mapDeferred(node, (one) => ordered(one, path));
     default:
       return node;
   }

@@ -20,7 +20,9 @@ function collectFetched(node: PlanNode | undefined, path: readonly string[], fou
     case 'Condition':
       collectFetched(node.ifClause, path, found);
       return collectFetched(node.elseClause, path, found);
-    case 'Defer': return collectFetched(node.primary.node, path, found);
+    case 'Defer':
+      for (const one of [node.primary, ...node.deferred]) collectFetched(one.node, path, found);
+      return;
     case 'Sequence':
     case 'Parallel': for (const one of node.nodes) collectFetched(one, path, found);
   }

@@ -1,5 +1,5 @@
 /** Turns a fetch planned with twins (`planner-fault-twins.ts`) into one that speaks of the real fields. */
-import type { FetchDataRewrite, FetchNode, PlanNode, QueryPlan, QueryPlanSelectionNode } from '@apollo/query-planner';
+import type { DeferNode, FetchDataRewrite, FetchNode, PlanNode, QueryPlan, QueryPlanSelectionNode } from '@apollo/query-planner';
 import { Kind, parse, print, stripIgnoredCharacters, visit, type FieldNode } from 'graphql';
 import type { Twins } from './planner-fault-twins.js';
 
@@ -32,8 +32,14 @@ function mapNode(node: PlanNode, change: (fetch: FetchNode) => readonly FetchNod
         ...(node.elseClause === undefined ? {} : { elseClause: mapNode(node.elseClause, change) }),
       };
     default:
-      throw new Error('The plan defers a part of the operation, which was not asked for.');
+      return mapDeferred(node, (one) => mapNode(one, change));
   }
+}
+
+/** Changes what a plan fetches first, and what it fetches for each deferred part. */
+export function mapDeferred(node: DeferNode, change: (node: PlanNode) => PlanNode): DeferNode {
+  const changed = <T extends { node?: PlanNode }>(one: T): T => (one.node === undefined ? one : { ...one, node: change(one.node) });
+  return { ...node, primary: changed(node.primary), deferred: node.deferred.map(changed) };
 }
 
 /** A twin is fetched as its field under the twin's name, and sent to the subgraph as the field. */

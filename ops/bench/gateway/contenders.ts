@@ -21,9 +21,9 @@ const peer = (script: string): string => projectPath('ops', 'bench', 'gateway', 
 
 export const CONTENDERS: readonly Contender[] = [
   { name: 'stock', title: 'stock @apollo/gateway', script: ours('stock.js'), peer: false, graphs: BOTH },
-  { name: 'stock-undici', title: 'stock @apollo/gateway, undici transport', script: ours('stock-undici.js'), peer: false, graphs: ['benchmark'] },
-  { name: 'hive', title: 'Hive Gateway, JavaScript planner', script: peer('hive.mjs'), peer: true, graphs: ['benchmark'] },
-  { name: 'hive-rust', title: 'Hive Gateway, Rust planner', script: peer('hive-rust.mjs'), peer: true, graphs: ['benchmark'] },
+  { name: 'stock-undici', title: 'stock @apollo/gateway, undici transport', script: ours('stock-undici.js'), peer: false, graphs: BOTH },
+  { name: 'hive', title: 'Hive Gateway, JavaScript planner', script: peer('hive.mjs'), peer: true, graphs: BOTH },
+  { name: 'hive-rust', title: 'Hive Gateway, Rust planner', script: peer('hive-rust.mjs'), peer: true, graphs: BOTH },
   { name: 'mercurius', title: 'Mercurius gateway', script: peer('mercurius.mjs'), peer: true, graphs: ['benchmark'] },
   { name: 'ours', title: 'ACGS gateway (production root)', script: ours('ours.js'), peer: false, graphs: BOTH },
   { name: 'generic', title: 'ACGS gateway, generic mode', script: ours('generic.js'), peer: false, graphs: ['benchmark'] },

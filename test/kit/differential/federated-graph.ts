@@ -64,10 +64,10 @@ export function federate(sdls: Readonly<Record<string, string>>, world: World): 
   return {
     sdls, supergraph, supergraphSchema,
     supergraphSdl: result.supergraphSdl,
-    apiSchema: apiSchema.toGraphQLJSSchema(),
-    planner: new QueryPlanner(supergraph, { debug: { maxEvaluatedPlans: MAX_EVALUATED_PLANS } }),
+    apiSchema: apiSchema.toGraphQLJSSchema({ includeDefer: true }),
+    planner: new QueryPlanner(supergraph, { debug: { maxEvaluatedPlans: MAX_EVALUATED_PLANS }, incrementalDelivery: { enableDefer: true } }),
     subgraphs: new Map(Object.entries(sdls).map(([name, sdl]) => [name, createSubgraphServer(name, sdl, world, implementations, overriddenIn(name, models))])),
-    reference: createReference({ schema: apiSchema.toGraphQLJSSchema(), supergraphSchema, world, subgraphs: models }),
+    reference: createReference({ schema: apiSchema.toGraphQLJSSchema({ includeDefer: true }), supergraphSchema, world, subgraphs: models }),
   };
 }
 

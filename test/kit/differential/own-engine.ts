@@ -1,6 +1,7 @@
 /** The gateway's own executor over a graph in process. */
 import { getOperationAST, type DocumentNode } from 'graphql';
 import { compileOperation, type CompiledOperation } from '../../../gateway/execution/compile-operation.js';
+import { makeAnswer } from '../../../gateway/execution/gateway-answer.js';
 import { errorsOf } from '../../../gateway/execution/response/response-errors.js';
 import type { SubgraphAnswer, SubgraphCall } from '../../../gateway/execution/contracts.js';
 import { AcgsError } from '../../../ops/runtime/errors.js';
@@ -26,14 +27,16 @@ export function ownEngine(plan: Plan = planMended): Engine {
   };
   return async (graph, request, down) => {
     const run = newRun();
-    const outcome = await compile(graph, request).run({ variables: request.variables, calls: { call: async (call) => await answer(graph, call, run, down) } });
-    const data: unknown = JSON.parse(outcome.text);
+    const outcome = await compile(graph, request).run({ variables: request.variables, calls: { call: async (call) => await answerOfSubgraph(graph, call, run, down) } });
     const errors = errorsOf(outcome, [], { requestId: 'differential', logger: SILENT });
+    const { data } = JSON.parse(makeAnswer(outcome, [], { hash: '', verified: false }).text) as { data: unknown };
+    outcome.bytes?.release();
     return { data, errors: errors.map((error) => error.toJSON()), calls: run.log };
   };
 }
 
-async function answer(graph: FederatedGraph, { service, body, kind }: SubgraphCall, run: RunState, down: string | undefined): Promise<SubgraphAnswer> {
+/** Sends one call of a plan to its subgraph. @param down a subgraph whose calls fail. */
+export async function answerOfSubgraph(graph: FederatedGraph, { service, body, kind }: SubgraphCall, run: RunState, down: string | undefined): Promise<SubgraphAnswer> {
   if (service === down) throw new AcgsError('SUBGRAPH_UNAVAILABLE', `${service} is down.`, { service });
   const subgraph = graph.subgraphs.get(service);
   if (subgraph === undefined) throw new Error(`The plan names a subgraph that does not exist: ${service}.`);
@@ -47,5 +50,6 @@ async function answer(graph: FederatedGraph, { service, body, kind }: SubgraphCa
   return { data, errors, escapeFree: !text.includes('\\'), ascii: /^[\x00-\x7f]*$/.test(text) };
 }
 
-const SILENT = Object.fromEntries(['trace', 'debug', 'info', 'warn', 'error', 'fatal'].map((level) => [level, () => {}])) as unknown as Logger;
+/** A logger that logs nothing. */
+export const SILENT = Object.fromEntries(['trace', 'debug', 'info', 'warn', 'error', 'fatal'].map((level) => [level, () => {}])) as unknown as Logger;
 
