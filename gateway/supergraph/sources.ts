@@ -1,16 +1,9 @@
 /** Reads the contracts of the seven subgraphs from schema/. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { shippedContract } from '../../ops/runtime/contracts.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { SUBGRAPH_NAMES } from '../../ops/runtime/subgraph-names.js';
 import { CompositionError, type SubgraphSource } from './compose.js';
-
-/**
- * The full SDL of a subgraph: its contract, the constitutional directive and the shared types.
- * @param contract the subgraph's own SDL.
- */
-export function fullSdl(contract: string): string {
-  return [contract, ...['constitutional.graphql', 'common.graphql'].map((file) => readFileSync(projectPath('schema', file), 'utf8'))].join('\n');
-}
 
 /**
  * Reads all seven contracts.
@@ -21,5 +14,5 @@ export function readSubgraphSources(urls: Readonly<Record<string, string>>): Sub
   const path = (name: string): string => projectPath('schema', 'subgraphs', `${name}.graphql`);
   const missing = SUBGRAPH_NAMES.filter((name) => !existsSync(path(name)));
   if (missing.length > 0) throw new CompositionError(missing.map((name) => ({ subgraph: name, code: 'INVALID_SDL', message: `there is no schema/subgraphs/${name}.graphql.` })));
-  return SUBGRAPH_NAMES.map((name) => ({ name, url: urls[name] ?? '', sdl: fullSdl(readFileSync(path(name), 'utf8')) }));
+  return SUBGRAPH_NAMES.map((name) => ({ name, url: urls[name] ?? '', sdl: shippedContract(name) }));
 }

@@ -16,7 +16,7 @@ import { composeSupergraph } from '../../gateway/supergraph/compose.js';
 import { ENFORCED_FEATURES } from '../../gateway/supergraph/link-names.js';
 import { SupergraphStore } from '../../gateway/supergraph/load.js';
 import { PlanningPool } from '../../gateway/supergraph/planning/planning-pool.js';
-import { fullSdl } from '../../gateway/supergraph/sources.js';
+import { wholeContract } from '../runtime/contracts.js';
 import { AcgsError } from '../runtime/errors.js';
 import { createLogger } from '../runtime/logger.js';
 import { projectPath } from '../runtime/package-root.js';
@@ -88,7 +88,7 @@ async function repeat(times: number, run: (round: number) => Promise<Measured>):
 
 async function coldPlans(rounds: number): Promise<void> {
   for (const size of SIZES) {
-    const sources = sharedFieldsContracts(size, ['root', 'left', 'right']).map(({ name, sdl }) => ({ name, url: `http://127.0.0.1/${name}`, sdl: fullSdl(`${HEAD}${sdl}`) }));
+    const sources = sharedFieldsContracts(size, ['root', 'left', 'right']).map(({ name, sdl }) => ({ name, url: `http://127.0.0.1/${name}`, sdl: wholeContract(`${HEAD}${sdl}`) }));
     const { supergraphSdl } = composeSupergraph(sources, [HASH]);
     const query = sharedFieldsQuery(size);
     const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures: null });

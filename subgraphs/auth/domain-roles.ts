@@ -3,12 +3,12 @@ import type { PrincipalKind } from './domain.js';
 
 const READ = [
   'service:read', 'principal:read', 'oncall:read', 'constitution:read', 'compliance:read', 'audit:read', 'proof:read',
-  'change:read', 'policy:read', 'alert:read', 'incident:read', 'model:read', 'deployment:read',
+  'change:read', 'policy:read', 'alert:read', 'incident:read', 'model:read', 'deployment:read', 'schema:read',
 ] as const;
 
 const OPERATE = [
   ...READ, 'oncall:write', 'compliance:write', 'proof:write', 'change:write', 'policy:evaluate', 'incident:write', 'model:write',
-  'deployment:write', 'deployment:rollback',
+  'deployment:write', 'deployment:rollback', 'schema:check', 'schema:publish',
 ] as const;
 
 /** Every scope of the graph, in alphabetical order. */

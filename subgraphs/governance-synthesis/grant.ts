@@ -1,15 +1,10 @@
 /** Signed grants: what an executor in another subgraph is permitted to do, exactly, once, and until when (RFC 7515, RFC 7519). */
-import { SignJWT, type JWK } from 'jose';
+import { SignJWT } from 'jose';
 import { actionDigest } from './digest.js';
 import { GRANT_AUDIENCE, validApprovals, type ChangeRequest } from './domain.js';
+import type { SigningKey } from './signing-key.js';
 
 export const GRANT_ISSUER = 'acgs-governance';
-
-/** Ed25519 private key with its `kid`. */
-export interface GrantKey {
-  readonly privateJwk: JWK;
-  readonly kid: string;
-}
 
 export interface Grant {
   /** Compact JWS, algorithm EdDSA. */
@@ -26,7 +21,7 @@ export interface Grant {
  * @returns null when nobody executes the action by grant.
  * @throws RangeError for a change that is not approved.
  */
-export async function signGrant(key: GrantKey, change: ChangeRequest, period: { readonly from: string; readonly until: string }): Promise<Grant | null> {
+export async function signGrant(key: Pick<SigningKey, 'privateJwk' | 'kid'>, change: ChangeRequest, period: { readonly from: string; readonly until: string }): Promise<Grant | null> {
   const audience = GRANT_AUDIENCE[change.action.kind];
   if (audience === null) return null;
   if (change.grantNonce === null || change.approvedAt === null) throw new RangeError(`Change ${change.id} is not approved.`);

@@ -1,8 +1,9 @@
-/** The governance-synthesis subgraph: change requests, their approvals, the advisory board and maintenance windows. */
+/** The governance-synthesis subgraph: change requests, their approvals, the advisory board, maintenance windows and the schema registry. */
 import { jsonReply } from '../../ops/runtime/http-server.js';
 import { defineSubgraph } from '../kernel/define-subgraph.js';
 import { readChangeConfig } from './config.js';
-import { loadGrantKeys } from './grant-keys.js';
+import { GRANT_KEY, loadSigningKey } from './signing-key.js';
+import { buildSchemaRegistry } from './registry.js';
 import { createResolvers } from './resolvers.js';
 import { BoardService } from './service-board.js';
 import { ChangeClock } from './service-clock.js';
@@ -23,12 +24,20 @@ export const governanceSynthesis = defineSubgraph({
     return {
       config: readChangeConfig(environment), parts, board,
       changes: new ChangeService(parts),
-      reading: new ChangeReading(parts, boardStore, await loadGrantKeys(dataDirectory)),
+      reading: new ChangeReading(parts, boardStore, await loadSigningKey(dataDirectory, GRANT_KEY)),
       clock: new ChangeClock(parts, board),
+      registry: await buildSchemaRegistry(deps, parts.changes),
     };
   },
   resolvers: createResolvers,
   routes: ({ reading }) => ({ 'GET /.well-known/grant-keys.json': () => jsonReply(200, { keys: [reading.keys.publicJwk] }) }),
-  start: ({ clock, config }) => clock.start(config.sweepMs),
-  seed: ({ parts, board }) => seedChangeManagement(parts, board),
+  hopRoutes: ({ registry }) => registry.hopRoutes,
+  start: ({ clock, config, registry }) => {
+    const running = [clock.start(config.sweepMs), registry.start()];
+    return { stop: async () => { await Promise.all(running.map((part) => part.stop())); } };
+  },
+  seed: async ({ parts, board, registry }) => {
+    await seedChangeManagement(parts, board);
+    await registry.registry.installRelease();
+  },
 });

@@ -1,15 +1,18 @@
 /** Maps GraphQL to change management. */
 import { AcgsError } from '../../ops/runtime/errors.js';
 import { mapMessages } from '../kernel/map-messages.js';
-import { orProblem, type ProblemResult } from '../kernel/refusals.js';
+import { orProblem } from '../kernel/refusals.js';
 import type { SubgraphContext } from '../kernel/context.js';
 import type { Resolvers } from './__generated__/resolvers.js';
 import type { EntityReference } from './domain.js';
+import { lookingNothingUp } from './resolvers-answers.js';
+import { createSchemaResolvers, type SchemaResolverParts } from './resolvers-schema.js';
 import type { BoardService } from './service-board.js';
 import type { ChangeReading } from './service-reading.js';
 import type { ChangeService } from './service.js';
 
 export interface ChangeManagement {
+  readonly registry: SchemaResolverParts;
   readonly changes: ChangeService;
   readonly board: BoardService;
   readonly reading: ChangeReading;
@@ -20,7 +23,7 @@ const DEFAULT_RELATED = 10;
 const DEFAULT_PLANNED = 50;
 const WEEKDAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
 
-export function createResolvers({ changes, board, reading }: ChangeManagement): Resolvers {
+export function createResolvers({ changes, board, reading, registry }: ChangeManagement): Resolvers {
   /** Runs a step and answers with the change as it is afterwards. */
   const answer = <T extends string>(context: SubgraphContext, type: T, step: () => Promise<EntityReference>) =>
     orProblem(async () => {
@@ -28,8 +31,11 @@ export function createResolvers({ changes, board, reading }: ChangeManagement): 
       return { __typename: type, change: await reading.existing(context, id) };
     });
 
+  const { Query, Mutation, Subscription, ...schemaTypes } = createSchemaResolvers(registry);
   return {
+    ...schemaTypes,
     Query: {
+      ...Query,
       changeRequest: (_parent, { id }, context) => reading.change(context, id),
       changeRequests: (_parent, { first, after, ...filter }) => reading.changes(filter, first ?? DEFAULT_PAGE, after),
       changeCalendar: (_parent, { from, to, first }) => reading.calendar(from, to, first ?? DEFAULT_PLANNED),
@@ -37,6 +43,7 @@ export function createResolvers({ changes, board, reading }: ChangeManagement): 
       approvalMatrix: () => reading.matrix(),
     },
     Mutation: {
+      ...Mutation,
       createChangeRequest: async (_parent, { input, idempotencyKey }, context) => lookingNothingUp(await answer(context, 'CreateChangeRequestPayload', () => changes.create(context, input, idempotencyKey))),
       reviseChangeRequest: (_parent, { input, idempotencyKey, expectedVersion }, context) => answer(context, 'ReviseChangeRequestPayload', () => changes.revise(context, input, idempotencyKey, expectedVersion)),
       approveChange: (_parent, args, context) => answer(context, 'ApproveChangePayload', () => changes.approve(context, args)),
@@ -55,6 +62,7 @@ export function createResolvers({ changes, board, reading }: ChangeManagement): 
       }),
     },
     Subscription: {
+      ...Subscription,
       changeUpdated: {
         subscribe: async (_parent, { after, ...filter }) => mapMessages(await reading.updates(filter, after), 'changeUpdated', ({ cursor, kind, event }) => ({ cursor, kind, change: event })),
       },
@@ -108,14 +116,6 @@ export function createResolvers({ changes, board, reading }: ChangeManagement): 
 
 function reference(id: string | null): EntityReference | null {
   return id === null ? null : { id };
-}
-
-type NothingMissing<T> = T extends ProblemResult ? Omit<T, '__typename'> & { readonly __typename: Exclude<ProblemResult['__typename'], 'NotFound'> } : T;
-
-/** The answer of a mutation that refers to nothing which could be missing: its union has no NotFound. */
-function lookingNothingUp<T extends { readonly __typename: string }>(result: T): NothingMissing<T> {
-  if (result.__typename === 'NotFound') throw new AcgsError('INTERNAL', 'Something that was not looked up is missing.');
-  return result as NothingMissing<T>;
 }
 
 function weekdayOf(day: number): (typeof WEEKDAYS)[number] {

@@ -9,7 +9,7 @@ import { implementablePeriod } from './domain-lifecycle.js';
 import { pendingSteps, type Approval, type ApprovalRule, type ApprovalStep, type ChangeAction, type ChangeCategory, type ChangeRequest, type ChangeSnapshot, type ChangeStatus } from './domain.js';
 import { CHANGE_STREAM } from './events.js';
 import { signGrant, type Grant } from './grant.js';
-import type { GrantKeys } from './grant-keys.js';
+import type { SigningKey } from './signing-key.js';
 import type { ChangeParts } from './service-unit.js';
 import type { BoardStore } from './store-board.js';
 import type { ChangeFilter } from './store.js';
@@ -29,7 +29,7 @@ export interface StreamFilter {
 }
 
 export class ChangeReading {
-  constructor(private readonly parts: ChangeParts, private readonly board: BoardStore, readonly keys: GrantKeys) {}
+  constructor(private readonly parts: ChangeParts, private readonly board: BoardStore, readonly keys: SigningKey) {}
 
   /** One change as it is now; batched, never remembered: a subscription outlives what a loader has read. */
   change(context: SubgraphContext, id: string): Promise<ChangeRequest | null> {

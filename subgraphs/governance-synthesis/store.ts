@@ -23,7 +23,7 @@ export class ChangeStore {
   constructor(private readonly database: Database) {}
 
   /** The next human-readable id, `<prefix>-<year>-<number>`; concurrent callers wait for each other. */
-  async nextId(tx: TransactionClient, prefix: 'CHG' | 'CAB', year: number): Promise<string> {
+  async nextId(tx: TransactionClient, prefix: 'CHG' | 'CAB' | 'SCK', year: number): Promise<string> {
     const key = `${prefix}-${year}`;
     const rows = await tx.$queryRawUnsafe<Array<{ last: number }>>(
       `INSERT INTO governance_synthesis.counter AS c (key, last) VALUES ($1, 1) ON CONFLICT (key) DO UPDATE SET last = c.last + 1 RETURNING last`, key);

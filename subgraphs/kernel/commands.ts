@@ -2,7 +2,7 @@
 import { digestOf } from '../../ops/runtime/canonical-json.js';
 import type { SubgraphSchema } from '../../ops/runtime/subgraph-names.js';
 import type { SubgraphContext } from './context.js';
-import type { Database, TransactionClient } from './database.js';
+import { databaseFault, type Database, type TransactionClient } from './database.js';
 import { appendToOutbox, type DomainEvent, type JsonObject } from './outbox.js';
 import { conflict, invalidInput } from './refusals.js';
 
@@ -74,6 +74,20 @@ export class Commands {
   }
 
   /**
+   * What a command returned the first time, so that long preparations are not made again for a retry.
+   * @returns null when it did not run under this key yet, or has no key.
+   * @throws Refusal Conflict IDEMPOTENCY_KEY_REUSED when the key came with other input.
+   */
+  async known<R extends JsonObject>(context: SubgraphContext, command: Command): Promise<R | null> {
+    const { field, idempotencyKey } = command;
+    if (idempotencyKey === null || idempotencyKey === undefined) return null;
+    const { rows: [row] } = await this.database.pool.query<{ input_digest: Buffer; result: R }>(
+      `SELECT input_digest, result FROM ${this.schema}.idempotency WHERE principal_id = $1 AND field = $2 AND key = $3`, [context.principal?.id ?? 'anonymous', field, idempotencyKey],
+    ).catch((error: unknown) => { throw databaseFault(error); });
+    return row === undefined ? null : firstResult(row, digestOf(command.input ?? null));
+  }
+
+  /**
    * Runs a change that no client asked for: a webhook, a timer, the seed.
    * @param actor who is recorded, for example `system:alertmanager`.
    */
@@ -94,10 +108,7 @@ export class Commands {
     );
     const [row] = rows;
     if (row === undefined) throw conflict('The command with this idempotency key was just pruned; use a new key.');
-    if (!inputDigest.equals(Buffer.from(row.input_digest))) {
-      throw conflict('This idempotency key was used before with other input.', 'IDEMPOTENCY_KEY_REUSED');
-    }
-    return row.result;
+    return firstResult(row, inputDigest);
   }
 
   private async commit<R>(principalId: string, requestId: string, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
@@ -112,4 +123,10 @@ export class Commands {
     if (streams.size > 0) this.onCommit(streams);
     return value;
   }
+}
+
+/** @throws Refusal Conflict when the key was used with other input. */
+function firstResult<R>({ input_digest, result }: { readonly input_digest: Uint8Array; readonly result: R }, inputDigest: Buffer): R {
+  if (!inputDigest.equals(Buffer.from(input_digest))) throw conflict('This idempotency key was used before with other input.', 'IDEMPOTENCY_KEY_REUSED');
+  return result;
 }

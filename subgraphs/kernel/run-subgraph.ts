@@ -1,5 +1,4 @@
 /** Runs one subgraph: manifest, database, sequencer, event log, GraphQL over HTTP and WebSocket, health and metrics. */
-import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLResolverMap } from '@apollo/subgraph/dist/schema-helper/resolverMap.js';
 import { parse, type GraphQLSchema } from 'graphql';
@@ -11,7 +10,7 @@ import { faultReply, startHttpServer, type HttpHandler, type RunningHttpServer }
 import { Lifecycle, type Stoppable } from '../../ops/runtime/lifecycle.js';
 import { createLogger, type Logger } from '../../ops/runtime/logger.js';
 import { createMetrics } from '../../ops/runtime/metrics.js';
-import { projectPath } from '../../ops/runtime/package-root.js';
+import { shippedContract } from '../../ops/runtime/contracts.js';
 import { SECRET, secretKey } from '../../ops/runtime/secret-files.js';
 import { schemaOf, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
 import { changesRoute, Wakeups } from './change-feed.js';
@@ -58,14 +57,9 @@ export interface RunningSubgraph extends Stoppable {
   seed(): Promise<void>;
 }
 
-/** The subgraph's SDL: its contract, the constitutional directive and the shared types. */
-export function subgraphSdl(name: SubgraphName): string {
-  return [`subgraphs/${name}.graphql`, 'constitutional.graphql', 'common.graphql'].map((file) => readFileSync(projectPath('schema', file), 'utf8')).join('\n');
-}
-
 /** Builds the executable schema of a subgraph, with the shared scalars and the field guards. */
 export function buildSchemaOf(name: SubgraphName, resolvers: SubgraphResolvers): GraphQLSchema {
-  return buildGuardedSchema(subgraphSdl(name), resolvers);
+  return buildGuardedSchema(shippedContract(name), resolvers);
 }
 
 /** Builds an executable schema of a contract, with the shared scalars and the field guards. @param sdl all of it. */

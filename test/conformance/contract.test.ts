@@ -5,7 +5,8 @@ import { describe, expect, test } from '@jest/globals';
 import { getNamedType, getNullableType, isEnumType, isInputObjectType, isInterfaceType, isListType, isObjectType, isUnionType, parse, validate, valueFromASTUntyped, type ConstDirectiveNode, type FieldDefinitionNode, type GraphQLSchema, type TypeNode } from 'graphql';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { SUBGRAPH_NAMES } from '../../ops/runtime/subgraph-names.js';
-import { buildSchemaOf, subgraphSdl } from '../../subgraphs/kernel/run-subgraph.js';
+import { shippedContract } from '../../ops/runtime/contracts.js';
+import { buildSchemaOf } from '../../subgraphs/kernel/run-subgraph.js';
 
 const supergraph = Supergraph.build(readFileSync(projectPath('schema', 'supergraph.graphql'), 'utf8'), { supportedFeatures: null });
 const api: GraphQLSchema = supergraph.apiSchema().toGraphQLJSSchema();
@@ -16,7 +17,7 @@ const BUILT_IN = new Set(['String', 'Int', 'Float', 'Boolean', 'ID']);
 
 /** Fields of a subgraph's own document, with the directives composition turns into link machinery. */
 function fieldsOf(name: (typeof SUBGRAPH_NAMES)[number], typeName: string): FieldDefinitionNode[] {
-  return parse(subgraphSdl(name)).definitions.flatMap((node) => ((node.kind === 'ObjectTypeDefinition' || node.kind === 'ObjectTypeExtension') && node.name.value === typeName ? [...(node.fields ?? [])] : []));
+  return parse(shippedContract(name)).definitions.flatMap((node) => ((node.kind === 'ObjectTypeDefinition' || node.kind === 'ObjectTypeExtension') && node.name.value === typeName ? [...(node.fields ?? [])] : []));
 }
 
 const has = (directives: readonly ConstDirectiveNode[] | undefined, name: string): boolean => directives?.some((directive) => directive.name.value === name) ?? false;
@@ -72,7 +73,7 @@ describe.each(SUBGRAPH_NAMES)('%s', (name) => {
   });
 
   test('says of what may be cached how changes are told, and never of lists of objects, mutations or who may do what', () => {
-    const document = parse(subgraphSdl(name));
+    const document = parse(shippedContract(name));
     const objects = new Set(document.definitions.flatMap((node) => (node.kind === 'ObjectTypeDefinition' ? [node.name.value] : [])));
     const wrong = document.definitions.flatMap((node) => (node.kind !== 'ObjectTypeDefinition' ? [] : (node.fields ?? []).filter((field) => {
       const hint = field.directives?.find((directive) => directive.name.value === 'cacheControl');
@@ -96,7 +97,7 @@ describe('fault domains', () => {
   const OWNER: Readonly<Record<string, string>> = { Service: 'policy-governance', Incident: 'policy-governance', Principal: 'auth', ChangeRequest: 'governance-synthesis', Deployment: 'evolutionary-computation' };
 
   test('what one subgraph adds to another\'s entity, and what refers to one, is nullable: a dead subgraph takes only its own fields with it', () => {
-    const wrong = SUBGRAPH_NAMES.flatMap((name) => parse(subgraphSdl(name)).definitions.flatMap((node) => (node.kind !== 'ObjectTypeDefinition' ? [] : (node.fields ?? [])
+    const wrong = SUBGRAPH_NAMES.flatMap((name) => parse(shippedContract(name)).definitions.flatMap((node) => (node.kind !== 'ObjectTypeDefinition' ? [] : (node.fields ?? [])
       .filter((field) => {
         if (field.type.kind !== 'NonNullType' || field.name.value === 'id') return false;
         const added = OWNER[node.name.value] !== undefined && OWNER[node.name.value] !== name;

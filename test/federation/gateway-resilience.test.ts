@@ -79,7 +79,7 @@ describe('a subgraph that is gone', () => {
     await eventually(async () => (await graph.query('{ outcome { __typename } }')).errors.length === 0, 2_000);
     expect(performance.now() - back).toBeLessThan(1_200);
     expect(await series('acgs_subgraph_open_circuits', { service: 'policy-governance' })).toBe(0);
-    expect(await series('acgs_subgraph_requests_total', { service: 'policy-governance', outcome: 'unavailable' })).toBeGreaterThan(20);
+    expect(await series('acgs_subgraph_requests_total', { service: 'policy-governance', outcome: 'unavailable' })).toBeGreaterThan(5);
     expect(await graph.gateway.metrics.registry.getSingleMetricAsString('acgs_subgraph_request_duration_seconds')).toContain('service="policy-governance"');
   });
 });

@@ -11,7 +11,7 @@ import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 import type { GatewayConfig } from '../../gateway/config.js';
 import { startGateway, type GatewayOverrides, type RunningGateway } from '../../gateway/gateway.js';
 import { composeSupergraph } from '../../gateway/supergraph/compose.js';
-import { fullSdl } from '../../gateway/supergraph/sources.js';
+import { wholeContract } from '../../ops/runtime/contracts.js';
 import { POSITION_HEADER } from '../../ops/runtime/change-feed.js';
 import { ensureGenesisManifest } from '../../ops/runtime/constitution-manifest.js';
 import { deriveHopKey, HASH_HEADER, HOP_HEADER, verifyHopToken, type HopClaims } from '../../ops/runtime/hop-token.js';
@@ -124,7 +124,7 @@ export class MiniSubgraph {
 
 /** Full SDL of a mini subgraph. */
 export function contractOf({ sdl }: Pick<MiniDefinition, 'sdl'>): string {
-  return fullSdl(sdl.trimStart().startsWith('extend schema') ? sdl : `${LINKS}${sdl}`);
+  return wholeContract(sdl.trimStart().startsWith('extend schema') ? sdl : `${LINKS}${sdl}`);
 }
 
 /** Issues access tokens as auth does. */

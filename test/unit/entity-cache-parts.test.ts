@@ -9,7 +9,7 @@ import { OwnWrites } from '../../gateway/execution/cache/own-writes.js';
 import { entityTemplateOf, type EntityTemplate } from '../../gateway/execution/plan/fetch-template.js';
 import { indexDirectives } from '../../gateway/supergraph/directive-index.js';
 import { composeSupergraph } from '../../gateway/supergraph/compose.js';
-import { fullSdl } from '../../gateway/supergraph/sources.js';
+import { wholeContract } from '../../ops/runtime/contracts.js';
 import type { ChangesAnswer } from '../../ops/runtime/change-feed.js';
 import { Supergraph } from '@apollo/federation-internals';
 
@@ -101,7 +101,7 @@ describe('what a supergraph lets be kept', () => {
     @link(url: "https://specs.acgs.internal/caching/v1.0", import: [${imported}])
     @composeDirective(name: "@constitutional") @composeDirective(name: "${composed}") @constitutional(hash: "${HASH}")`;
   const rulesOf = (...contracts: readonly string[]): CacheRules | undefined => {
-    const { supergraphSdl } = composeSupergraph(contracts.map((sdl, index) => ({ name: `s${index}`, url: `http://s${index}`, sdl: fullSdl(sdl) })), [HASH]);
+    const { supergraphSdl } = composeSupergraph(contracts.map((sdl, index) => ({ name: `s${index}`, url: `http://s${index}`, sdl: wholeContract(sdl) })), [HASH]);
     const { schema } = Supergraph.build(supergraphSdl, { supportedFeatures: null });
     const hints = readCacheHints({ sdl: supergraphSdl, directives: indexDirectives(schema) });
     return hints === undefined ? undefined : createCacheRules(hints, 'id');

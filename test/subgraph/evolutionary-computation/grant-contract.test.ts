@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { GrantVerifier, deployDigest } from '../../../subgraphs/evolutionary-computation/grant-verifier.js';
 import { actionDigest } from '../../../subgraphs/governance-synthesis/digest.js';
 import { signGrant } from '../../../subgraphs/governance-synthesis/grant.js';
-import { loadGrantKeys } from '../../../subgraphs/governance-synthesis/grant-keys.js';
+import { GRANT_KEY, loadSigningKey } from '../../../subgraphs/governance-synthesis/signing-key.js';
 import type { Approval, ChangeRequest } from '../../../subgraphs/governance-synthesis/domain.js';
 import { TEST_HASH } from '../../kit/subgraph.js';
 
@@ -26,7 +26,7 @@ beforeAll(async () => { dataDirectory = await mkdtemp(join(tmpdir(), 'acgs-grant
 afterAll(async () => { await rm(dataDirectory, { recursive: true, force: true }); });
 
 test('a grant of change management is read as it was meant, and for nothing else', async () => {
-  const keys = await loadGrantKeys(dataDirectory);
+  const keys = await loadSigningKey(dataDirectory, GRANT_KEY);
   const period = { from: '2026-03-01T10:00:00.000Z', until: '2026-03-01T14:00:00.000Z' };
   const grant = await signGrant(keys, CHANGE, period);
   const verifier = new GrantVerifier(dataDirectory, [TEST_HASH], () => NOW);

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse, type FieldDefinitionNode, type ObjectTypeDefinitionNode } from 'graphql';
 import type { ChangesAnswer } from '../../../ops/runtime/change-feed.js';
 import { policyGovernance } from '../../../subgraphs/policy-governance/index.js';
-import { subgraphSdl } from '../../../subgraphs/kernel/run-subgraph.js';
+import { shippedContract } from '../../../ops/runtime/contracts.js';
 import { startTestSubgraph, type TestSubgraph } from '../../kit/subgraph.js';
 import { until } from '../../kit/until.js';
 import { ask, change, notify, payloadOf, webhookAlert } from './kit.js';
 
-const types = new Map(parse(subgraphSdl('policy-governance')).definitions.flatMap((node): [string, ObjectTypeDefinitionNode][] => (node.kind === 'ObjectTypeDefinition' ? [[node.name.value, node]] : [])));
+const types = new Map(parse(shippedContract('policy-governance')).definitions.flatMap((node): [string, ObjectTypeDefinitionNode][] => (node.kind === 'ObjectTypeDefinition' ? [[node.name.value, node]] : [])));
 const START = Date.parse('2026-03-01T08:00:00Z');
 let now = START;
 let subgraph: TestSubgraph;
