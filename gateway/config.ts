@@ -38,6 +38,10 @@ export interface GatewayConfig {
   /** Base URL of each subgraph; the target feed may move a subgraph elsewhere. */
   readonly subgraphUrls: Readonly<Record<string, string>>;
   readonly supergraphFile: string;
+  /** Whether what the schema registry signs is served once it answers; false where a file was named, which is then followed. */
+  readonly followRegistry: boolean;
+  /** Time between two reports of what clients ask for, milliseconds; 0 for none. */
+  readonly usageIntervalMs: number;
   readonly limits: OperationLimits;
   readonly planning: PlanningConfig;
   /** Largest request body in bytes. */
@@ -72,6 +76,7 @@ const SETTINGS = {
     return z.NEVER;
   }), 'auth=http://auth:8000,integrity=http://integrity:8002'),
   supergraphFile: setting('ACGS_SUPERGRAPH_FILE', z.string().min(1).optional(), 'schema/supergraph.graphql'),
+  usageIntervalMs: setting('ACGS_SCHEMA_USAGE_INTERVAL_MS', envType.integer(0, 3_600_000).default(10_000), '10000'),
   bodyLimit: setting('ACGS_MAX_BODY_BYTES', envType.integer(1_024, 16 * 1024 * 1024).default(256 * 1024), '262144'),
   maxDepth: setting('ACGS_MAX_DEPTH', envType.integer(1, 100).default(12), '12'),
   maxAliases: setting('ACGS_MAX_ALIASES', envType.integer(0, 10_000).default(30), '30'),
@@ -105,6 +110,8 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     mode: values.mode, logLevel: values.logLevel, host: values.host, port: values.port, dataDirectory: values.dataDirectory, genesisLabel: values.genesisLabel,
     subgraphUrls: values.subgraphUrls,
     supergraphFile: values.supergraphFile ?? projectPath('schema', 'supergraph.graphql'),
+    followRegistry: values.supergraphFile === undefined,
+    usageIntervalMs: values.usageIntervalMs,
     limits: { maxDepth: values.maxDepth, maxAliases: values.maxAliases, maxTokens: values.maxTokens, maxCost: values.maxCost },
     planning: { threads: values.planningThreads, timeLimitMs: values.planTimeLimitMs },
     bodyLimit: values.bodyLimit, deadlineMs: values.deadlineMs, feedIntervalMs: values.feedIntervalMs, revocationMaxAgeMs: values.revocationMaxAgeMs,

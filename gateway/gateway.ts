@@ -28,12 +28,14 @@ import { apolloExecutor } from './http/graphql-server.js';
 import { createHttpEdge, type HttpEdgeOptions } from './http/http-edge.js';
 import { createLandingPage } from './http/landing-page.js';
 import { SubgraphHealth } from './observability/subgraph-health.js';
+import { UsageRecorder } from './observability/usage/usage-recorder.js';
 import { createEventExecutor } from './subscriptions/event-execution.js';
 import { createStreamSource } from './subscriptions/stream-source.js';
 import { createSubscriptions } from './subscriptions/subscriptions.js';
 import { createHopProtocol } from './subscriptions/upstream-protocol.js';
 import { createWebSocketEdge } from './subscriptions/websocket-edge.js';
 import { createLiveSupergraph } from './supergraph/live-supergraph.js';
+import { RegistryFollower } from './supergraph/registry-follower.js';
 
 /** What a test or an all-in-one process replaces. */
 export interface GatewayOverrides {
@@ -59,7 +61,7 @@ export interface RunningGateway extends Stoppable {
    */
   swap(supergraphSdl: string): Promise<void>;
   snapshot(): SupergraphSnapshot;
-  /** Stops the gateway on SIGTERM and SIGINT, and reads the supergraph file again on SIGHUP. */
+  /** Stops the gateway on SIGTERM and SIGINT, and on SIGHUP reads the supergraph again: the file where one is followed, the registry otherwise. */
   stopOnSignals(): void;
 }
 
@@ -105,9 +107,11 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   const executeInParts = createExecuteInParts({ gate, callsFor, logger, metrics, cache });
   const executeEvent = createEventExecutor({ logger, gate, callsFor });
   const preparation = createPreparation({ limits: config.limits, introspection: config.introspection, gate, revocations, revocationMaxAgeMs: config.revocationMaxAgeMs, metrics, compileAhead: createCompileAhead(cache) });
-  const prepare = costs.countingRefusals(preparation.prepare);
+  const usage = config.usageIntervalMs === 0 ? undefined : lifecycle.add('usage recorder', new UsageRecorder({ call, registry: metrics.registry, logger, intervalMs: config.usageIntervalMs }));
+  const counted = costs.countingRefusals(preparation.prepare);
+  const prepare = usage === undefined ? counted : usage.recording(counted);
   const supergraph = lifecycle.add('supergraph', createLiveSupergraph({
-    file: config.supergraphFile, supergraphSdl: overrides.supergraphSdl, fileIntervalMs: overrides.supergraphFileIntervalMs, planning: config.planning,
+    file: config.supergraphFile, followFile: !config.followRegistry, supergraphSdl: overrides.supergraphSdl, fileIntervalMs: overrides.supergraphFileIntervalMs, planning: config.planning,
     accepted: authority.accepted, activeHash: authority.active, registry: metrics.registry, report: (violation) => reporter.report(violation), warmUp: preparation.warmUp, logger,
     executor: apolloExecutor(execute),
   }));
@@ -119,8 +123,15 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   }));
   const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, executeInParts, store, safelist, manifestVerified: authority.verified, metrics, logger, source: createStreamSource(subscriptions), onRefused: costs.noteRefusal }, overrides.http));
 
+  const registry = config.followRegistry && overrides.supergraphSdl === undefined
+    ? lifecycle.add('schema registry', new RegistryFollower({ call, dataDirectory: config.dataDirectory, served: () => store.current().id, swap: (sdl) => supergraph.swap(sdl), registry: metrics.registry, logger }))
+    : undefined;
   targets.start();
   revocations.start();
+  usage?.start();
+  // A gateway that starts again serves what is in force from its first request, if the registry answers.
+  await registry?.catchUp();
+  registry?.start();
   const health = lifecycle.add('subgraph health', new SubgraphHealth({ services: () => targets.services(), instance: (service) => targets.instance(service), probe: (instance) => targets.probe(instance), ...(overrides.healthIntervalMs === undefined ? {} : { intervalMs: overrides.healthIntervalMs }) }));
   health.start();
   const edge = createWebSocketEdge(subscriptions);
@@ -149,7 +160,10 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
     snapshot: () => store.current(),
     stopOnSignals() {
       lifecycle.stopOnSignals();
-      process.on('SIGHUP', () => { supergraph.reload().catch((error: unknown) => logger.error({ err: error }, 'The supergraph file was not taken')); });
+      process.on('SIGHUP', () => {
+        const taken = registry === undefined ? supergraph.reload() : registry.catchUp();
+        taken.catch((error: unknown) => logger.error({ err: error }, 'The supergraph file was not taken'));
+      });
     },
     stop: () => lifecycle.stop(),
   };

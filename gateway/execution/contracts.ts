@@ -74,6 +74,8 @@ export interface GatewayRequest {
   /** Milliseconds since the epoch; null for none. */
   readonly deadline: number | null;
   readonly snapshot: SupergraphSnapshot;
+  /** Name the client gives itself; undefined where it gives none. */
+  readonly client?: string | undefined;
   /** W3C Trace Context to send to subgraphs; undefined where a request does not come over HTTP. */
   readonly traceparent?: string;
   /** True when the client wants nothing from the gateway's cache of answers. */

@@ -74,7 +74,7 @@ async function assemble(config: GenericConfig, foreign: ForeignSupergraph, logge
   const executeInParts = createExecuteInParts({ gate, callsFor, logger, metrics });
   const { prepare, warmUp } = createPreparation({ limits: LIMITS, introspection: true, gate, revocations: NO_REVOCATIONS, revocationMaxAgeMs: Infinity, metrics, compileAhead: createCompileAhead() });
   const supergraph = lifecycle.add('supergraph', createLiveSupergraph({
-    file: config.supergraphFile, supergraphSdl: foreign.sdl, planning: PLANNING, accepted: () => (constitutionalHash === null ? null : [constitutionalHash]), activeHash: () => gate.active(),
+    followFile: false, file: config.supergraphFile, supergraphSdl: foreign.sdl, planning: PLANNING, accepted: () => (constitutionalHash === null ? null : [constitutionalHash]), activeHash: () => gate.active(),
     registry: metrics.registry, report: (violation) => logger.error(violation, 'A supergraph under another constitution was refused'), warmUp, logger,
     executor: apolloExecutor(execute),
   }));

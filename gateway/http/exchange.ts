@@ -6,6 +6,7 @@ import { AcgsError, isErrorCode, type ErrorCode } from '../../ops/runtime/errors
 import { REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { Credentials, GatewayAnswer, GatewayRequest, PreparedOperation, SupergraphSnapshot } from '../execution/contracts.js';
+import { clientOf } from '../observability/usage/client-name.js';
 import { acceptedTypes, type AcceptedTypes } from './media-types.js';
 import { continueTrace, type TraceContext } from './trace-context.js';
 
@@ -34,6 +35,8 @@ export interface Exchange {
   answer: GatewayAnswer | undefined;
   /** True when the client wants nothing from a cache: `Cache-Control: no-cache` or `no-store`. */
   readonly pastCaches: boolean;
+  /** Name the client gives itself. */
+  readonly client: string;
   /** Code of the fault that failed the whole request, if one did. */
   failure: ErrorCode | undefined;
 }
@@ -53,16 +56,16 @@ export function openExchange({ headers }: IncomingMessage, deadlineMs: number): 
     started: performance.now(), deadline: Date.now() + deadlineMs,
     credentials: ANONYMOUS, hashPresented: false, wellFormed: false, source: undefined, operationKind: 'unknown', operationName: null,
     request: undefined, prepared: undefined, answer: undefined, failure: undefined,
-    pastCaches: NO_CACHE.test(headers['cache-control'] ?? ''),
+    pastCaches: NO_CACHE.test(headers['cache-control'] ?? ''), client: clientOf(headers),
   };
 }
 
 /** The request as preparation and execution know it. */
-export function gatewayRequest({ requestId, credentials, hashPresented, deadline, trace, pastCaches }: Exchange, snapshot: SupergraphSnapshot): GatewayRequest {
+export function gatewayRequest({ requestId, credentials, hashPresented, deadline, trace, pastCaches, client }: Exchange, snapshot: SupergraphSnapshot): GatewayRequest {
   const { principal, credentialId, tokenExpiresAt, revocationEpoch } = credentials;
   return {
     requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline, snapshot,
-    pastCaches, traceparent: trace.traceparent, ...(trace.tracestate === undefined ? {} : { tracestate: trace.tracestate }),
+    client, pastCaches, traceparent: trace.traceparent, ...(trace.tracestate === undefined ? {} : { tracestate: trace.tracestate }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { GraphQLError } from 'graphql';
 import { CloseCode, MessageType, parseMessage, type Message, type SubscribePayload } from 'graphql-ws';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { Credentials, GatewayRequest, HeadersLike } from '../execution/contracts.js';
+import { clientNamed, UNKNOWN_CLIENT } from '../observability/usage/client-name.js';
 import type { ClientSocket } from './client-socket.js';
 import { CLOSE, HASH_MISMATCH_REASON, expulsionOf, isExpired, type Expulsion, type Swept } from './standing.js';
 import { StreamAnswer } from './stream-answer.js';
@@ -30,6 +31,7 @@ export class ClientConnection implements Swept {
   /** Operations that are being prepared or executed, those the client has completed meanwhile included. */
   private busy = 0;
   private initReceived = false;
+  private client = UNKNOWN_CLIENT;
   private acknowledged = false;
 
   /** @param openedAt milliseconds since the epoch. */
@@ -113,6 +115,7 @@ export class ClientConnection implements Swept {
       this.socket.close(CLOSE.badRequest, 'connection_init takes authorization or apiKey, and constitutionalHash, as strings');
       return;
     }
+    this.client = init.client;
     void this.admit(init.headers, init.hash);
   }
 
@@ -187,7 +190,7 @@ export class ClientConnection implements Swept {
     if (Math.max(this.operations.size, this.busy) > limits.maxOperationsPerConnection) throw new AcgsError('TOO_MANY_SUBSCRIPTIONS', undefined, { limit: limits.maxOperationsPerConnection });
     const { principal, credentialId, tokenExpiresAt, revocationEpoch } = credentials;
     const hashPresented = deps.gate.check([this.presentedHash, payload.extensions?.['constitutionalHash']], { requestId, principalId: principal?.id ?? null });
-    return { requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline: Date.now() + limits.operationTimeoutMs, snapshot: deps.snapshot() };
+    return { requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline: Date.now() + limits.operationTimeoutMs, snapshot: deps.snapshot(), client: this.client };
   }
 
   private expel({ closeCode, reason }: Expulsion): void {
@@ -259,10 +262,10 @@ class ClientOperation implements AnswerSink {
 }
 
 /** The payload of `connection_init`, or undefined when a member has the wrong type. */
-function readInit(payload: unknown): { headers: HeadersLike; hash: string | undefined } | undefined {
-  const { authorization, apiKey, constitutionalHash } = (typeof payload === 'object' && payload !== null ? payload : {}) as Record<string, unknown>;
+function readInit(payload: unknown): { headers: HeadersLike; hash: string | undefined; client: string } | undefined {
+  const { authorization, apiKey, constitutionalHash, clientName } = (typeof payload === 'object' && payload !== null ? payload : {}) as Record<string, unknown>;
   if (!isOptionalString(authorization) || !isOptionalString(apiKey) || !isOptionalString(constitutionalHash)) return undefined;
-  return { headers: { authorization, 'x-api-key': apiKey }, hash: constitutionalHash };
+  return { headers: { authorization, 'x-api-key': apiKey }, hash: constitutionalHash, client: clientNamed(clientName) };
 }
 
 function isOptionalString(value: unknown): value is string | undefined {

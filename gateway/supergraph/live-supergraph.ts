@@ -12,8 +12,10 @@ import { PlanningPool } from './planning/planning-pool.js';
 import { followSupergraphFile, type SupergraphFile } from './supergraph-file.js';
 
 export interface LiveSupergraphDeps {
-  /** File the supergraph comes from; followed unless a text is given. */
+  /** File the first supergraph comes from. */
   readonly file: string;
+  /** Whether the file is followed; where it is not, `swap` brings every other supergraph. */
+  readonly followFile: boolean;
   /** Text instead of the file's. */
   readonly supergraphSdl?: string | undefined;
   readonly planning: PlanningConfig;
@@ -68,12 +70,12 @@ export function createLiveSupergraph(deps: LiveSupergraphDeps): LiveSupergraph {
     logger.info({ supergraph: next.id, previous: previous.id }, 'The supergraph was replaced');
   });
   const swap = (supergraphSdl: string): Promise<void> => store.swap(supergraphSdl);
-  const followed: SupergraphFile | undefined = deps.supergraphSdl === undefined
+  const followed: SupergraphFile | undefined = deps.supergraphSdl === undefined && deps.followFile
     ? followSupergraphFile({ path: file, onChange: swap, logger, ...(deps.fileIntervalMs === undefined ? {} : { intervalMs: deps.fileIntervalMs }) })
     : undefined;
   return {
     store, swap,
-    reload: () => followed?.reload() ?? Promise.reject(new Error('The supergraph was given as text; there is no file to read again.')),
+    reload: () => followed?.reload() ?? Promise.reject(new Error('No file is followed; there is none to read again.')),
     async stop() {
       followed?.stop();
       await pool.stop();

@@ -13,6 +13,7 @@ import type { KeptReport, NumberedCheck } from './store-schema-checks.js';
 
 export class SchemaReading {
   private readonly wakeups = new Wakeups();
+  private isClosing = false;
 
   constructor(private readonly parts: Pick<RegistryParts, 'deps' | 'schemas' | 'checks'>) {}
 
@@ -103,11 +104,16 @@ export class SchemaReading {
     });
   }
 
-  /** Wakes gateways that wait when a version comes into force. @returns how to stop. */
+  /** Wakes gateways that wait when a version comes into force. @returns how to stop, which lets nobody wait any more. */
   listen(): () => void {
-    return this.parts.deps.events.listen((events) => {
+    const deaf = this.parts.deps.events.listen((events) => {
       if (events.some(({ stream }) => stream === SCHEMA_STREAM)) this.wakeups.wake();
     });
+    return () => {
+      deaf();
+      this.isClosing = true;
+      this.wakeups.wake();
+    };
   }
 
   /**
@@ -118,7 +124,7 @@ export class SchemaReading {
     const after = whole(query, 'after');
     const until = performance.now() + Math.min(whole(query, 'wait'), MAX_SCHEMA_WAIT_MS);
     for (;;) {
-      const left = until - performance.now();
+      const left = this.isClosing ? 0 : until - performance.now();
       // Registered before the state is read: what is committed between the two wakes at once.
       const news = left > 0 ? this.wakeups.sleep(left) : undefined;
       const active = await this.parts.schemas.active();

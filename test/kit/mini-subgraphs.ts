@@ -207,7 +207,7 @@ async function startOver(
   const gateway = await startGateway({
     mode: 'development', logLevel: 'silent', host: '127.0.0.1', port: 0, dataDirectory, genesisLabel: HASH,
     subgraphUrls: Object.fromEntries(Object.entries(subgraphs).map(([name, { url }]) => [name, url])),
-    supergraphFile: '', limits: { maxDepth: 12, maxAliases: 30, maxTokens: 2_000, maxCost: 5_000 }, planning: { threads: 1, timeLimitMs: 5_000 }, bodyLimit: 64 * 1024, deadlineMs: 5_000, feedIntervalMs: 30, revocationMaxAgeMs: 1_000,
+    supergraphFile: '', followRegistry: false, usageIntervalMs: 0, limits: { maxDepth: 12, maxAliases: 30, maxTokens: 2_000, maxCost: 5_000 }, planning: { threads: 1, timeLimitMs: 5_000 }, bodyLimit: 64 * 1024, deadlineMs: 5_000, feedIntervalMs: 30, revocationMaxAgeMs: 1_000,
     introspection: true, landingPage: true, safelist: 'off', operationsDirectory: projectPath('schema', 'operations'), corsOrigins: [], processMetrics: false, ...config,
   }, { logger: createLogger('test', 'silent'), supergraphSdl, reprobeMs: 60, healthIntervalMs: 200, manifestIntervalMs: 30, ...overrides });
   return {
