@@ -1,23 +1,16 @@
 /** Gate 1: refuses subgraphs and supergraphs that are not bound to an accepted constitution (design section 4). */
-import { buildSubgraph, isInterfaceType, isObjectType, type Schema } from '@apollo/federation-internals';
-import { parse } from 'graphql';
+import { isInterfaceType, isObjectType, type Schema } from '@apollo/federation-internals';
 import { directiveNameIn, FEDERATION_IDENTITY, linkedFeature, nameInFeature, CONSTITUTIONAL_IDENTITY, CONSTITUTIONAL_URL, IMPERSONAL_IDENTITY } from './link-names.js';
 import type { CompositionProblem } from './composition-error.js';
 import { declaredHashes } from './directive-index.js';
 
 /**
- * Checks one subgraph's SDL before composition, which is silent about these mistakes.
+ * Checks one subgraph before composition, which is silent about these mistakes.
  * @param accepted labels the manifest accepts.
  * @returns every problem found; empty when the subgraph may be composed.
  */
-export function checkSubgraph(name: string, url: string, sdl: string, accepted: readonly string[]): CompositionProblem[] {
+export function checkSubgraph({ name, schema }: { readonly name: string; readonly schema: Schema }, accepted: readonly string[]): CompositionProblem[] {
   const problem = (code: CompositionProblem['code'], message: string): CompositionProblem => ({ subgraph: name, code, message });
-  let schema: Schema;
-  try {
-    schema = buildSubgraph(name, url, parse(sdl)).schema;
-  } catch (error) {
-    return [problem('INVALID_SDL', error instanceof Error ? error.message : String(error))];
-  }
   const feature = linkedFeature(schema, CONSTITUTIONAL_IDENTITY);
   if (feature === undefined || feature.url.toString() !== CONSTITUTIONAL_URL) {
     return [problem('CONSTITUTION_NOT_LINKED', `the schema must @link ${CONSTITUTIONAL_URL}${feature === undefined ? '' : `, not ${feature.url.toString()}`}.`)];
