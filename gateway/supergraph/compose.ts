@@ -103,7 +103,8 @@ function runComposition(subgraphs: readonly Subgraph[], runSatisfiability: boole
 /** What an error says of its place; the subgraph only where it is not known already. */
 function placeOf(error: Error, known?: string): Partial<CompositionProblem> {
   if (!(error instanceof GraphQLError)) return {};
-  const node = error.nodes?.find((at) => at.loc !== undefined) as (ASTNode & { readonly subgraph?: string }) | undefined;
+  // Composition marks the nodes of an error with the subgraph they stand in.
+  const node: (ASTNode & { readonly subgraph?: string }) | undefined = error.nodes?.find((at) => at.loc !== undefined);
   const line = error.locations?.[0]?.line;
   const code = errorCode(error);
   return {

@@ -6,6 +6,8 @@ export interface CompositionProblem {
   readonly subgraph: string | null;
   readonly code: 'CONSTITUTION_NOT_LINKED' | 'CONSTITUTION_NOT_COMPOSED' | 'CONSTITUTION_HASH_MISSING' | 'CONSTITUTION_HASH_REFUSED' | 'MUTATION_LEVEL_MISSING' | 'IMPERSONAL_MARK_OF_ANOTHER' | 'INVALID_SDL' | 'COMPOSITION_FAILED';
   readonly message: string;
+  /** Schema coordinate of what is wrong; absent where it is not one element. */
+  readonly coordinate?: string;
   /** Code Apollo's composition gave it; absent for our own. */
   readonly rule?: string;
   /** Line of the subgraph's SDL, from 1; absent where none is known. */

@@ -25,7 +25,7 @@ export function checkSubgraph({ name, schema }: { readonly name: string; readonl
     const applied = field.appliedDirectivesOf(directiveName)[0];
     const level = applied === undefined ? undefined : (applied.arguments() as Record<string, unknown>)['level'];
     if (level !== 'CRITICAL' && level !== 'STANDARD') {
-      problems.push(problem('MUTATION_LEVEL_MISSING', `${field.coordinate} must say @${directiveName}(level: CRITICAL), or level: STANDARD when it changes no governed state.`));
+      problems.push({ ...problem('MUTATION_LEVEL_MISSING', `${field.coordinate} must say @${directiveName}(level: CRITICAL), or level: STANDARD when it changes no governed state.`), coordinate: field.coordinate });
     }
   }
   problems.push(...foreignMarks(name, schema));
@@ -40,7 +40,7 @@ function foreignMarks(subgraph: string, schema: Schema): CompositionProblem[] {
   return elements.flatMap((element) => element.appliedDirectivesOf(directiveName).flatMap((applied): CompositionProblem[] => {
     const named = String((applied.arguments() as Record<string, unknown>)['subgraph']);
     if (named === subgraph) return [];
-    return [{ subgraph, code: 'IMPERSONAL_MARK_OF_ANOTHER', message: `${element.coordinate} must say @${directiveName}(subgraph: "${subgraph}"), not "${named}": a subgraph speaks only for itself.` }];
+    return [{ subgraph, code: 'IMPERSONAL_MARK_OF_ANOTHER', coordinate: element.coordinate, message: `${element.coordinate} must say @${directiveName}(subgraph: "${subgraph}"), not "${named}": a subgraph speaks only for itself.` }];
   }));
 }
 

@@ -64,7 +64,12 @@ export class DemandReader {
     return { critical, requirements: ascending(requirements) };
   }
 
-  private closure(coordinate: string): Demands {
+  /** Coordinates of everything that is read with a type or a field, itself included. */
+  reached(coordinate: string): ReadonlySet<string> {
+    return this.closure(coordinate).reached;
+  }
+
+  private closure(coordinate: string): Demands & { readonly reached: ReadonlySet<string> } {
     const reached = new Set([coordinate]);
     const total: Demands = { critical: false, requirements: new Set() };
     for (const at of reached) {
@@ -74,7 +79,7 @@ export class DemandReader {
       for (const id of node.requirements) total.requirements.add(id);
       for (const read of node.reads) reached.add(read);
     }
-    return total;
+    return { critical: total.critical, requirements: total.requirements, reached };
   }
 
   private typeNode(type: NamedType): Node {

@@ -57,6 +57,8 @@ export interface SchemaFinding {
   readonly affectedCount: number;
   /** True when an approval that was given earlier covers this fingerprint. */
   readonly approved: boolean;
+  /** Line of the subgraph's SDL, from 1, where the parser or composition names one; absent otherwise: the coordinate says where. */
+  readonly line?: number;
 }
 
 /** One subgraph's schema; the SDL includes the constitutional and common definitions. */
@@ -123,7 +125,7 @@ export interface SchemaCheckReport {
   /** Digest of the set of subgraphs before and after: SHA-256 over canonical JSON of name, URL and SDL, sorted by name. */
   readonly baseDigest: string;
   readonly proposedDigest: string;
-  /** Composed text and its SHA-256; null when INVALID. */
+  /** Composed text and its SHA-256; null when INVALID, and when nothing changed, so that nothing was composed. */
   readonly supergraphSdl: string | null;
   readonly supergraphDigest: string | null;
   /** Most critical first, then by coordinate. */

@@ -1,0 +1,123 @@
+/** One side of a comparison of protections: what each subgraph declares, what they declare together, and what reading demands in the end. */
+import { baseType, isCompositeType, isInputObjectType, isInterfaceType, isObjectType, type NamedType, type Schema } from '@apollo/federation-internals';
+import type { ListSize } from '../directive-data.js';
+import { DemandReader } from '../directive-demands.js';
+import { fieldsType } from '../directive-values.js';
+import { NOTHING_DECLARED, type Declared, type DeclaredProtection } from './declared-protection.js';
+import { both, type Demand } from './requirement-logic.js';
+
+/** Parts of a schema coordinate. */
+const COORDINATE = /^(\w+)(?:\.(\w+)(?:\((\w+):\))?)?$/;
+
+export class ProtectionSide {
+  private readonly demands: DemandReader;
+
+  /**
+   * @param declared by name of subgraph.
+   * @param supergraph the composed schema, inaccessible elements included.
+   * @throws Error when a field set of the supergraph cannot be read.
+   */
+  constructor(readonly declared: ReadonlyMap<string, DeclaredProtection>, private readonly supergraph: Schema) {
+    this.demands = new DemandReader(supergraph);
+  }
+
+  has(coordinate: string): boolean {
+    return this.typed(coordinate) !== null;
+  }
+
+  /** What a subgraph declares on an element. */
+  in(subgraph: string, coordinate: string): Declared {
+    return this.declared.get(subgraph)?.elements.get(coordinate) ?? NOTHING_DECLARED;
+  }
+
+  /** What all subgraphs declare together, merged as composition merges it: demands add up, the dearest cost counts. */
+  together(coordinate: string): Declared {
+    return [...this.declared.values()].reduce((merged, { elements }) => {
+      const own = elements.get(coordinate);
+      return own === undefined ? merged : merge(merged, own);
+    }, NOTHING_DECLARED);
+  }
+
+  /** What reading an element demands in the end, through everything that is read with it; arguments and inputs demand nothing. */
+  effective(coordinate: string): Demand {
+    const [, typeName = '', fieldName, argument] = COORDINATE.exec(coordinate) ?? [];
+    if (argument !== undefined) return NOTHING_DECLARED;
+    const type = this.supergraph.type(typeName);
+    if (type === undefined) return NOTHING_DECLARED;
+    if (fieldName === undefined) return { critical: false, requirements: this.named(this.demands.type(typeName)) };
+    if (fieldsType(this.supergraph, typeName)?.field(fieldName) === undefined) return NOTHING_DECLARED;
+    const { critical, requirements } = this.demands.field(typeName, fieldName);
+    return { critical, requirements: this.named(requirements) };
+  }
+
+  /** Everything that is read with a type or field, itself included. */
+  reached(coordinate: string): ReadonlySet<string> {
+    return this.demands.reached(coordinate);
+  }
+
+  /** Coordinates of the fields of a type; none for types without output fields. */
+  fieldsOf(typeName: string): readonly string[] {
+    return this.demands.fieldNames(typeName).map((field) => `${typeName}.${field}`);
+  }
+
+  /** Coordinates of every type with fields, and of its fields. */
+  *readable(): Iterable<string> {
+    for (const type of this.supergraph.types()) {
+      if (!isObjectType(type) && !isInterfaceType(type)) continue;
+      yield type.name;
+      for (const field of type.fields()) yield field.coordinate;
+    }
+  }
+
+  /** Fields of the root types that clients may ask. */
+  *rootFields(): Iterable<string> {
+    for (const kind of ['query', 'mutation', 'subscription'] as const) {
+      // What federation adds to the root is no field of the supergraph that clients meet.
+      for (const field of this.supergraph.schemaDefinition.rootType(kind)?.fields() ?? []) if (!field.name.startsWith('_')) yield field.coordinate;
+    }
+  }
+
+  /** Default `@cost` weight of an element: 1 for what is or takes an object, 0 for anything else (cost specification v0.1). */
+  defaultWeight(coordinate: string): number {
+    const type = this.typed(coordinate);
+    return type !== null && (isCompositeType(type) || isInputObjectType(type)) ? 1 : 0;
+  }
+
+  /** The named type an element is or has; null when there is no such element. */
+  private typed(coordinate: string): NamedType | null {
+    const [, typeName = '', fieldName, argument] = COORDINATE.exec(coordinate) ?? [];
+    const type = this.supergraph.type(typeName);
+    if (type === undefined) return null;
+    if (fieldName === undefined) return type;
+    if (type.kind === 'EnumType') return type.value(fieldName) === undefined ? null : type;
+    const field = isInputObjectType(type) ? type.field(fieldName) : fieldsType(this.supergraph, typeName)?.field(fieldName);
+    if (field === undefined) return null;
+    const element = argument === undefined ? field : field.kind === 'FieldDefinition' ? field.argument(argument) : undefined;
+    return element?.type === undefined ? null : baseType(element.type);
+  }
+
+  private named(ids: readonly number[]): Demand['requirements'] {
+    return ids.flatMap((id) => this.demands.requirements[id] ?? []);
+  }
+}
+
+function merge(left: Declared, right: Declared): Declared {
+  return {
+    ...both(left, right),
+    weight: left.weight === null || right.weight === null ? (left.weight ?? right.weight) : Math.max(left.weight, right.weight),
+    listSize: left.listSize === null || right.listSize === null ? (left.listSize ?? right.listSize) : mergeSizes(left.listSize, right.listSize),
+    isImpersonal: left.isImpersonal || right.isImpersonal,
+    cacheScope: [left.cacheScope, right.cacheScope].includes('PUBLIC') ? 'PUBLIC' : (left.cacheScope ?? right.cacheScope),
+    isInaccessible: left.isInaccessible || right.isInaccessible,
+  };
+}
+
+function mergeSizes(left: ListSize, right: ListSize): ListSize {
+  const sizes = [left.assumedSize, right.assumedSize].filter((size) => size !== null);
+  return {
+    assumedSize: sizes.length === 0 ? null : Math.max(...sizes),
+    slicingArguments: [...new Set([...left.slicingArguments, ...right.slicingArguments])],
+    sizedFields: [...new Set([...left.sizedFields, ...right.sizedFields])],
+    requireOneSlicingArgument: left.requireOneSlicingArgument || right.requireOneSlicingArgument,
+  };
+}
