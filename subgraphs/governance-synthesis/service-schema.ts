@@ -120,7 +120,7 @@ export class SchemaRegistry {
     const base = await this.base();
     if (input.baseId != null && input.baseId !== base.activation?.versionId) throw conflict(movedOn(input.baseId, base.activation), 'VERSION_CONFLICT');
     const { proposed, report } = await this.run(base, input);
-    if (base.activation !== null && report.supergraphDigest === base.activation.versionId) return { outcome: 'UNCHANGED', activation: base.activation.number };
+    if (base.activation !== null && (report.changed.length === 0 || report.supergraphDigest === base.activation.versionId)) return { outcome: 'UNCHANGED', activation: base.activation.number };
     const { id: checkId } = await deps.commands.run(context, { field: 'publishSchema', input }, (unit) => this.keep(unit, base, input, report));
     const breaking = breakingOf(report);
     const supergraphSdl = report.supergraphSdl;
