@@ -6,6 +6,8 @@ export interface GraphClientOptions {
   /** Label the caller knows the constitution by; sent with every request. */
   readonly constitutionalHash: string;
   readonly accessToken?: string;
+  /** Name under which what it asks for is counted; default `acgs`. */
+  readonly clientName?: string;
 }
 
 export interface GraphError {
@@ -38,10 +40,10 @@ export class GraphClient {
 
   /** Sends one operation and hands back whatever came, errors included. */
   async send<T>(query: string, variables: Readonly<Record<string, unknown>> = {}): Promise<{ status: number; answer: GraphAnswer<T> }> {
-    const { url, constitutionalHash, accessToken } = this.options;
+    const { url, constitutionalHash, accessToken, clientName = 'acgs' } = this.options;
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-constitutional-hash': constitutionalHash, ...(accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` }) },
+      headers: { 'content-type': 'application/json', 'x-constitutional-hash': constitutionalHash, 'apollographql-client-name': clientName, ...(accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` }) },
       body: JSON.stringify({ query, variables }),
     });
     return { status: response.status, answer: await response.json() as GraphAnswer<T> };
