@@ -1,0 +1,24 @@
+/** The pages of docs/ that are made from something else, and what they must say now. */
+import { readFileSync } from 'node:fs';
+import { projectPath } from '../runtime/package-root.js';
+import { SUBGRAPH_NAMES } from '../runtime/subgraph-names.js';
+import { apiReferenceIndex, apiReferencePage } from './api-reference.js';
+
+export interface GeneratedPage {
+  /** From the project's root. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Every generated page. */
+export function generatedPages(): GeneratedPage[] {
+  const contracts = [
+    ...SUBGRAPH_NAMES.map((name) => ({ title: name as string, source: `schema/subgraphs/${name}.graphql` })),
+    { title: 'shared types', source: 'schema/common.graphql' },
+    { title: 'constitutional directive', source: 'schema/constitutional.graphql' },
+  ].map(({ title, source }) => ({ title, source, file: `${title.replaceAll(' ', '-')}.md`, sdl: readFileSync(projectPath(source), 'utf8') }));
+  return [
+    { path: 'docs/api/README.md', text: apiReferenceIndex(contracts) },
+    ...contracts.map(({ title, source, file, sdl }) => ({ path: `docs/api/${file}`, text: apiReferencePage(title, source, sdl) })),
+  ];
+}
