@@ -21,7 +21,7 @@ const CONCURRENT_ROLE_CHANGE = new Set(['42710', '23505', 'XX000', '40001', '40P
 /**
  * Creates or updates one LOGIN role per schema, named `<rolePrefix><schema>`, and sets its rights. Safe to repeat and to
  * run concurrently. Run it after every migration: rights are given on the tables that exist.
- * @param options.connectionString an owner that may create roles.
+ * @param options.connectionString the database's owner, who may create roles; it need not be a superuser.
  * @param options.rolePrefix default `acgs_`; roles are shared by the whole cluster, so installations need their own.
  * @param options.passwords one per schema, printable ASCII; they leave this process as SCRAM verifiers only.
  * @returns connection string of each schema's role.
@@ -111,11 +111,13 @@ async function roleExists(client: Client, role: string): Promise<boolean> {
 }
 
 async function ensureRole(client: Client, role: string, password: string): Promise<void> {
-  const attributes = `LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD ${escapeLiteral(scramVerifier(password))}`;
+  const secret = `PASSWORD ${escapeLiteral(scramVerifier(password))}`;
+  const all = `LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION ${secret}`;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const verb = (await roleExists(client, role)) ? 'ALTER' : 'CREATE';
-      await client.query(`${verb} ROLE ${escapeIdentifier(role)} ${attributes}`);
+      const { rows: [found] } = await client.query<{ plain: boolean }>('SELECT rolcanlogin AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication) AS plain FROM pg_roles WHERE rolname = $1', [role]);
+      // Only a superuser may name these attributes when altering, even to leave them as they are.
+      await client.query(`${found === undefined ? 'CREATE' : 'ALTER'} ROLE ${escapeIdentifier(role)} ${found?.plain === true ? secret : all}`);
       return;
     } catch (error) {
       if (attempt >= ROLE_ATTEMPTS || !CONCURRENT_ROLE_CHANGE.has(sqlState(error) ?? '')) throw error;

@@ -1,5 +1,5 @@
 /** Settings of the all-in-one process. */
-import { checkHostBinding, COMMON_SETTINGS, envType, readSettings, setting, type RunMode } from '../runtime/config.js';
+import { checkHostBinding, COMMON_SETTINGS, envType, readSettings, secretSetting, setting, type RunMode } from '../runtime/config.js';
 import { defaultPortOf, SUBGRAPH_NAMES, type SubgraphName } from '../runtime/subgraph-names.js';
 
 export interface EmbeddedConfig {
@@ -27,8 +27,8 @@ export interface EmbeddedConfig {
 export function readEmbeddedConfig(environment: Readonly<Record<string, string | undefined>> = process.env): EmbeddedConfig {
   const settings = readSettings({
     ...COMMON_SETTINGS,
-    databaseUrl: setting('DATABASE_URL', envType.url('postgres:', 'postgresql:').optional(), 'postgres://acgs:secret@127.0.0.1:5440/acgs'),
-    redisUrl: setting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
+    databaseUrl: secretSetting('DATABASE_URL', envType.url('postgres:', 'postgresql:').optional(), 'postgres://acgs:secret@127.0.0.1:5440/acgs'),
+    redisUrl: secretSetting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
     redisPrefix: setting('ACGS_REDIS_PREFIX', envType.text().default('acgs:'), 'acgs-staging:'),
     gatewayPort: setting('ACGS_GATEWAY_PORT', envType.port().default(4000), '4000'),
     /** Distance of every subgraph port from its default. */

@@ -1,9 +1,8 @@
 /** Prepares a database and a data directory: migrations, roles, the constitution's manifest and its accepted labels. */
-import { randomBytes } from 'node:crypto';
 import { migrate } from '../database/migrate.js';
 import { provisionRoles, recordEpoch } from '../database/provision.js';
+import { databasePassword } from '../database/role-passwords.js';
 import { ensureGenesisManifest, type ConstitutionManifest } from '../runtime/constitution-manifest.js';
-import { SECRET, secretFile } from '../runtime/secret-files.js';
 import { SUBGRAPH_SCHEMAS, type SubgraphSchema } from '../runtime/subgraph-names.js';
 import { genesisConstitution } from '../../subgraphs/constitutional-ai/genesis.js';
 
@@ -24,9 +23,7 @@ export interface Installation {
 export async function install(options: { adminUrl: string; dataDirectory: string; genesisLabel: string; rolePrefix: string; now: Date }): Promise<Installation> {
   const { adminUrl, dataDirectory } = options;
   const { applied } = await migrate({ connectionString: adminUrl });
-  const passwords = Object.fromEntries(SUBGRAPH_SCHEMAS.map((schema) => [
-    schema, secretFile(dataDirectory, SECRET.databasePasswordOf(schema), () => randomBytes(24).toString('base64url')),
-  ])) as Record<SubgraphSchema, string>;
+  const passwords = Object.fromEntries(SUBGRAPH_SCHEMAS.map((schema) => [schema, databasePassword(dataDirectory, schema)])) as Record<SubgraphSchema, string>;
   const databaseUrls = await provisionRoles({ connectionString: adminUrl, rolePrefix: options.rolePrefix, passwords });
   const manifest = ensureGenesisManifest(dataDirectory, options.genesisLabel, genesisConstitution(), options.now);
   for (const label of manifest.accepted) {

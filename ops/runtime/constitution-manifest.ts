@@ -110,10 +110,11 @@ export function ensureGenesisManifest(dataDirectory: string, genesisLabel: strin
   const paths = constitutionPaths(dataDirectory);
   if (!existsSync(paths.privateKey)) {
     if (existsSync(paths.manifest)) throw new ManifestError(`There is a manifest but no signing key ${paths.privateKey}.`);
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-    writeFileDurably(paths.publicKey, publicKey.export({ type: 'spki', format: 'pem' }), 0o644);
+    const { privateKey } = generateKeyPairSync('ed25519');
     writeFileDurably(paths.privateKey, privateKey.export({ type: 'pkcs8', format: 'pem' }), 0o600);
   }
+  // From the file, not from what was generated: of several first starts at once only one's key was kept.
+  if (!existsSync(paths.publicKey)) writeFileDurably(paths.publicKey, createPublicKey(readFileSync(paths.privateKey)).export({ type: 'spki', format: 'pem' }), 0o644);
   if (!existsSync(paths.manifest)) {
     const key = createPrivateKey(readFileSync(paths.privateKey));
     const body: ManifestBody = {

@@ -27,15 +27,28 @@ export function writeFileDurably(path: string, content: string | Uint8Array, mod
   }
 }
 
+/** A secret that is not there and cannot be made. */
+export class SecretFileError extends Error {
+  override readonly name = 'SecretFileError';
+}
+
+const READ_ONLY = new Set(['EROFS', 'EACCES', 'EPERM']);
+
 /**
  * Reads a secret of the data directory, making it from `make` at first use.
  * @param name file name inside `secrets/`.
  * @returns the content without trailing white space.
+ * @throws SecretFileError when it is missing where nothing can be written: separate processes are given their files.
  */
 export function secretFile(dataDirectory: string, name: string, make: () => string): string {
   const path = join(dataDirectory, 'secrets', name);
-  if (!existsSync(path)) writeFileDurably(path, `${make()}\n`, 0o600);
-  return readFileSync(path, 'utf8').trimEnd();
+  try {
+    if (!existsSync(path)) writeFileDurably(path, `${make()}\n`, 0o600);
+    return readFileSync(path, 'utf8').trimEnd();
+  } catch (cause) {
+    if (!READ_ONLY.has((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+    throw new SecretFileError(`${path} is missing or cannot be read, and cannot be made here; "node dist/ops/provision/main.js keys" makes it where ACGS_DATA_DIR can be written.`, { cause });
+  }
 }
 
 /** Reads a 32-byte key of the data directory, making a random one at first use. */
@@ -52,5 +65,11 @@ export const SECRET = {
   cursorOf: (subgraph: string) => `cursor-${subgraph}.key`,
   /** Bearer token Alertmanager sends with its webhook. */
   alertmanagerToken: 'alertmanager-webhook.token',
+  /** Authenticates refresh tokens. */
+  refreshTokens: 'refresh-token.key',
+  /** Signs grants of approved changes. */
+  changeGrants: 'change-grant.jwk.json',
+  /** Signs activations of schema versions. */
+  schemaRegistry: 'schema-registry.jwk.json',
   databasePasswordOf: (schema: string) => `database-${schema}.password`,
 } as const;

@@ -25,7 +25,19 @@ export function makeInitialPassword(dataDirectory: string): string {
   return secretFile(dataDirectory, FILE, generatePassword);
 }
 
-/** Removes the file: its password no longer opens anything. */
-export function forgetInitialPassword(dataDirectory: string): void {
-  rmSync(initialPasswordFile(dataDirectory), { force: true });
+/** Where the file cannot be removed: a read-only mount, or a file that is itself a mount. */
+const NOT_OURS = new Set(['EROFS', 'EBUSY', 'EPERM', 'EACCES']);
+
+/**
+ * Removes the file: its password no longer opens anything.
+ * @returns false when it stays because who deployed it mounted it read-only; removing it is theirs then.
+ */
+export function forgetInitialPassword(dataDirectory: string): boolean {
+  try {
+    rmSync(initialPasswordFile(dataDirectory), { force: true });
+    return true;
+  } catch (error) {
+    if (!NOT_OURS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return false;
+  }
 }

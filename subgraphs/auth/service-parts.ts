@@ -1,5 +1,5 @@
 /** What the services of this subgraph share: stores, keys, and the steps several of them take. */
-import { secretKey } from '../../ops/runtime/secret-files.js';
+import { SECRET, secretKey } from '../../ops/runtime/secret-files.js';
 import type { UnitOfWork } from '../kernel/commands.js';
 import type { SubgraphContext } from '../kernel/context.js';
 import type { SubgraphDeps } from '../kernel/define-subgraph.js';
@@ -39,7 +39,7 @@ export function makeParts(deps: SubgraphDeps, config: AuthConfig): AuthParts {
     deps, config, credentials,
     principals: new PrincipalStore(database), sessions: new SessionStore(database), attempts: new AttemptStore(database),
     teams: new TeamStore(database), onCall: new OnCallStore(database), passwords: new Passwords(),
-    signingKeys: new SigningKeys(deps, credentials), tokenKey: secretKey(deps.dataDirectory, 'refresh-token.key'),
+    signingKeys: new SigningKeys(deps, credentials), tokenKey: secretKey(deps.dataDirectory, SECRET.refreshTokens),
   };
 }
 

@@ -142,7 +142,7 @@ export class PrincipalService {
       await publishRevocations(this.parts, unit, await endSessionsOf(this.parts, unit, principalId, own ? context.hop.credentialId : null));
       return { principalId };
     });
-    if (account.principal.username === FIRST_ADMINISTRATOR) forgetInitialPassword(this.parts.deps.dataDirectory);
+    if (account.principal.username === FIRST_ADMINISTRATOR && !forgetInitialPassword(this.parts.deps.dataDirectory)) this.parts.deps.logger.info('The first password was changed; its file is mounted read-only and can be removed from the deployment');
     return result;
   }
 

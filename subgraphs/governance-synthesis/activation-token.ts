@@ -1,11 +1,8 @@
 /** Signs activations: gateways serve no supergraph that is not signed here (RFC 7515, RFC 7519). */
 import { SignJWT } from 'jose';
-import { SCHEMA_AUDIENCE, SCHEMA_ISSUER, SCHEMA_KEY_FILE } from '../../ops/runtime/schema-activation.js';
+import { SCHEMA_AUDIENCE, SCHEMA_ISSUER } from '../../ops/runtime/schema-activation.js';
 import type { SchemaActivation, SchemaVersion } from './domain-schema.js';
-import type { KeyPurpose, SigningKey } from './signing-key.js';
-
-/** Signs activations; gateways in the same installation find the public half here. */
-export const SCHEMA_KEY: KeyPurpose = { secret: 'schema-registry.jwk.json', published: SCHEMA_KEY_FILE };
+import type { SigningKey } from './signing-key.js';
 
 /**
  * @param approvals identifiers of the approvals that let breaking findings through, with who gave them.

@@ -1,9 +1,10 @@
 /** Keys that sign what other processes verify: made at first use in the data directory, the public half published beside it. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, type JWK } from 'jose';
-import { secretFile, writeFileDurably } from '../../ops/runtime/secret-files.js';
+import { SCHEMA_KEY_FILE } from '../../ops/runtime/schema-activation.js';
+import { SECRET, secretFile, writeFileDurably } from '../../ops/runtime/secret-files.js';
 
 /** Ed25519 private key with its `kid`. */
 export interface SigningKey {
@@ -20,7 +21,9 @@ export interface KeyPurpose {
 }
 
 /** Signs change grants; executors in the same installation find the public half here. */
-export const GRANT_KEY: KeyPurpose = { secret: 'change-grant.jwk.json', published: ['grants', 'public.jwk.json'] };
+export const GRANT_KEY: KeyPurpose = { secret: SECRET.changeGrants, published: ['grants', 'public.jwk.json'] };
+/** Signs activations of schema versions; gateways in the same installation find the public half here. */
+export const SCHEMA_KEY: KeyPurpose = { secret: SECRET.schemaRegistry, published: SCHEMA_KEY_FILE };
 
 /** Where a key's public half stands. */
 export function publicKeyPath(dataDirectory: string, purpose: KeyPurpose): string {
@@ -38,7 +41,8 @@ export async function loadSigningKey(dataDirectory: string, purpose: KeyPurpose)
   const kid = await calculateJwkThumbprint(bare);
   const publicJwk: JWK = { ...bare, kid, alg: 'EdDSA', use: 'sig' };
   const path = publicKeyPath(dataDirectory, purpose);
-  writeFileDurably(path, `${JSON.stringify(publicJwk)}\n`, 0o644);
+  // A deployment that mounts its files read-only has published it already.
+  if (!existsSync(path)) writeFileDurably(path, `${JSON.stringify(publicJwk)}\n`, 0o644);
   const published = JSON.parse(readFileSync(path, 'utf8')) as JWK;
   if (published.x !== publicJwk.x) throw new Error(`${path} holds another public key than that of secrets/${purpose.secret}; remove it so that it is published anew.`);
   return { privateJwk: { ...stored, alg: 'EdDSA' }, kid, publicJwk };

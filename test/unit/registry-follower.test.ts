@@ -11,8 +11,8 @@ import { AcgsError } from '../../ops/runtime/errors.js';
 import { SCHEMA_KEY_FILE, type SchemaFeedAnswer } from '../../ops/runtime/schema-activation.js';
 import { CompositionError } from '../../gateway/supergraph/composition-error.js';
 import { ActivationRefused, RegistryFollower } from '../../gateway/supergraph/registry-follower.js';
-import { SCHEMA_KEY, signActivation } from '../../subgraphs/governance-synthesis/activation-token.js';
-import { loadSigningKey, type SigningKey } from '../../subgraphs/governance-synthesis/signing-key.js';
+import { signActivation } from '../../subgraphs/governance-synthesis/activation-token.js';
+import { loadSigningKey, SCHEMA_KEY, type SigningKey } from '../../subgraphs/governance-synthesis/signing-key.js';
 
 const SERVED = sha256Hex('the one that is served');
 const TEXT = 'another supergraph';
