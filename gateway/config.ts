@@ -1,10 +1,13 @@
 /** The gateway's settings: read from the environment once, with defaults and limits in one place. */
 import './telemetry-config.js';
 import { z } from 'zod';
-import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, setting, type RunMode } from '../ops/runtime/config.js';
+import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, secretSetting, setting, type RunMode } from '../ops/runtime/config.js';
 import { projectPath } from '../ops/runtime/package-root.js';
+import { SERVER_TLS_SETTINGS, serverTlsOf, UPSTREAM_TLS_SETTINGS, upstreamTlsOf, type ServerTlsConfig } from '../ops/runtime/tls-config.js';
+import type { TlsFiles } from '../ops/runtime/tls-files.js';
 import { isSubgraphName, SUBGRAPHS } from '../ops/runtime/subgraph-names.js';
 import type { SafelistMode } from './enforcement/safelist.js';
+import type { RateLimitConfig } from './enforcement/rates/rate-policy.js';
 import type { EntityCacheConfig } from './execution/cache/entity-cache.js';
 
 /** What one operation may ask for. */
@@ -64,10 +67,21 @@ export interface GatewayConfig {
   readonly entityCache?: EntityCacheConfig | undefined;
   /** Also export Node's process metrics; false where the gateway shares a process. */
   readonly processMetrics: boolean;
+  /** TLS of the gateway's own edge; undefined serves plain HTTP, behind a proxy that ends TLS. */
+  readonly tls?: ServerTlsConfig | undefined;
+  /** `Strict-Transport-Security` under TLS, seconds; 0 leaves it out. */
+  readonly hstsSeconds?: number;
+  /** How rates are limited; undefined limits none. */
+  readonly rateLimit?: RateLimitConfig | undefined;
+  /** Files for calling subgraphs over TLS; undefined trusts the system's authorities and presents no certificate. */
+  readonly upstreamTls?: TlsFiles | undefined;
 }
 
 const SETTINGS = {
   ...COMMON_SETTINGS,
+  ...SERVER_TLS_SETTINGS,
+  ...UPSTREAM_TLS_SETTINGS,
+  hstsSeconds: setting('ACGS_HSTS_SECONDS', envType.integer(0, 63_072_000).default(31_536_000), '31536000'),
   port: setting('ACGS_GATEWAY_PORT', envType.port().default(4000), '4000'),
   subgraphUrls: setting('ACGS_SUBGRAPH_URLS', z.string().default('').transform((text, context) => {
     const urls = parseSubgraphUrls(text);
@@ -93,7 +107,15 @@ const SETTINGS = {
   corsOrigins: setting('ACGS_CORS_ORIGINS', z.string().default('').transform((text) => text.split(',').map((origin) => origin.trim()).filter((origin) => origin !== '')).refine((origins) => origins.every(isOrigin), { message: 'must be origins like https://host or https://host:port, separated by commas' }), 'https://console.example.com'),
   entityCache: setting('ACGS_ENTITY_CACHE', z.enum(['on', 'off']).default('off'), 'on'),
   entityCacheBytes: setting('ACGS_ENTITY_CACHE_BYTES', envType.integer(1024 * 1024, 16 * 1024 * 1024 * 1024).default(64 * 1024 * 1024), '67108864'),
-  redisUrl: setting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
+  rateLimit: setting('ACGS_RATE_LIMIT', z.enum(['auto', 'redis', 'memory', 'off']).default('auto'), 'redis'),
+  ratePerMinute: setting('ACGS_RATE_LIMIT_PER_MINUTE', envType.integer(1, 1_000_000_000).default(1_200_000), '1200000'),
+  rateBurst: setting('ACGS_RATE_LIMIT_BURST', envType.integer(1, 1_000_000_000).default(600_000), '600000'),
+  anonymousPerMinute: setting('ACGS_RATE_LIMIT_ANONYMOUS_PER_MINUTE', envType.integer(1, 1_000_000_000).default(120_000), '120000'),
+  anonymousBurst: setting('ACGS_RATE_LIMIT_ANONYMOUS_BURST', envType.integer(1, 1_000_000_000).default(60_000), '60000'),
+  reservePerMinute: setting('ACGS_RATE_LIMIT_RESERVE_PER_MINUTE', envType.integer(1, 1_000_000_000).default(6_000), '6000'),
+  reserveBurst: setting('ACGS_RATE_LIMIT_RESERVE_BURST', envType.integer(1, 1_000_000_000).default(10_000), '10000'),
+  trustedProxies: setting('ACGS_TRUSTED_PROXIES', envType.integer(0, 5).default(0), '1'),
+  redisUrl: secretSetting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
   redisPrefix: setting('ACGS_REDIS_PREFIX', envType.text().default('acgs:'), 'acgs-staging:'),
 } as const;
 
@@ -122,6 +144,10 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     corsOrigins: values.corsOrigins,
     entityCache: values.entityCache === 'off' ? undefined : { maxBytes: values.entityCacheBytes, redisUrl: values.redisUrl, redisPrefix: values.redisPrefix },
     processMetrics: true,
+    rateLimit: rateLimitOf(values),
+    tls: serverTlsOf(values),
+    hstsSeconds: values.hstsSeconds,
+    upstreamTls: upstreamTlsOf(values, values.subgraphUrls),
   };
 }
 
@@ -132,6 +158,19 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
 export function readComposeConfig(env: Readonly<Record<string, string | undefined>> = process.env): { readonly accepted: readonly string[]; readonly urls: Readonly<Record<string, string>>; readonly supergraphFile: string } {
   const { genesisLabel, supergraphFile } = readSettings({ genesisLabel: SETTINGS.genesisLabel, supergraphFile: SETTINGS.supergraphFile }, env);
   return { accepted: [genesisLabel], urls: defaultSubgraphUrls(), supergraphFile: supergraphFile ?? projectPath('schema', 'supergraph.graphql') };
+}
+
+/** @throws ConfigError when an operation that is allowed could never be paid for, or Redis is asked for and missing. */
+function rateLimitOf({ rateLimit, maxCost, redisUrl, redisPrefix, trustedProxies, ...rates }: ReturnType<typeof readSettings<typeof SETTINGS>>): RateLimitConfig | undefined {
+  if (rateLimit === 'off' || (rateLimit === 'auto' && redisUrl === undefined)) return undefined;
+  if (rateLimit === 'redis' && redisUrl === undefined) throw new ConfigError(['REDIS_URL: ACGS_RATE_LIMIT=redis counts in Redis and there is none (example: REDIS_URL=redis://127.0.0.1:6390)']);
+  const policy = {
+    principal: { perMinute: rates.ratePerMinute, burst: rates.rateBurst }, anonymous: { perMinute: rates.anonymousPerMinute, burst: rates.anonymousBurst }, reserve: { perMinute: rates.reservePerMinute, burst: rates.reserveBurst },
+  };
+  const keys = { ACGS_RATE_LIMIT_BURST: rates.rateBurst, ACGS_RATE_LIMIT_ANONYMOUS_BURST: rates.anonymousBurst, ACGS_RATE_LIMIT_RESERVE_BURST: rates.reserveBurst };
+  const low = Object.entries(keys).filter(([, burst]) => burst < maxCost).map(([key]) => `${key}: an operation may cost ${maxCost} (ACGS_MAX_COST) and could never run with less at once (example: ${key}=${maxCost * 2})`);
+  if (low.length > 0) throw new ConfigError(low);
+  return { policy, redisUrl: rateLimit === 'memory' ? undefined : redisUrl, redisPrefix, trustedProxies };
 }
 
 /** URLs of the subgraphs when nothing is configured. */

@@ -6,12 +6,15 @@ import { Lifecycle, type Stoppable } from '../ops/runtime/lifecycle.js';
 import { createLogger, type Logger } from '../ops/runtime/logger.js';
 import { createMetrics, type ServiceMetrics } from '../ops/runtime/metrics.js';
 import { SECRET, secretKey } from '../ops/runtime/secret-files.js';
+import { openServerTls } from '../ops/runtime/tls-config.js';
+import { FollowedTls, type TlsMaterial } from '../ops/runtime/tls-files.js';
 import type { GatewayConfig } from './config.js';
 import { followConstitution } from './enforcement/constitution-authority.js';
 import { createHashGate } from './enforcement/constitutional-gate.js';
 import { createCostMetrics } from './enforcement/cost-metrics.js';
 import { createAuthenticator } from './enforcement/principal.js';
 import { Revocations } from './enforcement/revocations.js';
+import { createRateLimits } from './enforcement/rates/rate-limits.js';
 import { ViolationReporter } from './enforcement/violation-reporter.js';
 import { ConnectionPools } from './execution/upstream/connection-pools.js';
 import type { SupergraphSnapshot, TargetView } from './execution/contracts.js';
@@ -23,7 +26,7 @@ import { createPreparation } from './execution/preparation/prepare.js';
 import { Targets } from './execution/upstream/targets.js';
 import { createSubgraphCalls } from './execution/upstream/transport.js';
 import { behindSafelist, createSafelist, readOperations } from './enforcement/safelist.js';
-import { SECURITY_HEADERS } from './http/answer-writer.js';
+import { securityHeaders } from './http/answer-writer.js';
 import { apolloExecutor } from './http/graphql-server.js';
 import { createHttpEdge, type HttpEdgeOptions } from './http/http-edge.js';
 import { createLandingPage } from './http/landing-page.js';
@@ -49,6 +52,7 @@ export interface GatewayOverrides {
   readonly manifestIntervalMs?: number;
   readonly supergraphFileIntervalMs?: number;
   readonly http?: HttpEdgeOptions;
+  readonly tlsIntervalMs?: number;
 }
 
 export interface RunningGateway extends Stoppable {
@@ -67,7 +71,7 @@ export interface RunningGateway extends Stoppable {
 
 /**
  * Starts the gateway and waits until it listens. It does not wait for subgraphs: a dead one is degraded status.
- * @throws ManifestError, CompositionError, PortInUseError; nothing is left running then.
+ * @throws ManifestError, CompositionError, TlsFileError, PortInUseError; nothing is left running then.
  */
 export async function startGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Promise<RunningGateway> {
   const logger = overrides.logger ?? createLogger('gateway', config.logLevel);
@@ -88,7 +92,11 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
 
   const hopMasterKey = overrides.hopMasterKey ?? secretKey(config.dataDirectory, SECRET.hopMaster);
   const hopKey = hopKeys(hopMasterKey);
-  const pools = lifecycle.add('connection pools', new ConnectionPools());
+  const upstreamTls = followUpstreamTls(config, overrides, logger, metrics, lifecycle);
+  const pools = lifecycle.add('connection pools', new ConnectionPools({
+    tls: upstreamTls,
+    ...(upstreamTls === undefined ? {} : { onConnectError: (origin, error) => logger.warn({ err: error, origin }, 'A connection to a subgraph failed') }),
+  }));
   const call = createInternalCalls({ pools, targets: (): TargetView => targets, hopKey, activeHash: authority.active, isAccepted: authority.isAccepted });
   const targets: Targets = new Targets({ configured: config.subgraphUrls, pools, call, isAccepted: authority.isAccepted, logger, intervalMs: config.feedIntervalMs, ...(overrides.reprobeMs === undefined ? {} : { reprobeMs: overrides.reprobeMs }) });
   lifecycle.add('targets', targets);
@@ -117,11 +125,12 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   }));
   const { store } = supergraph;
   const safelist = createSafelist({ mode: config.safelist, documents: readOperations(config.operationsDirectory), logger, maxTokens: config.limits.maxTokens });
+  const rates = config.rateLimit === undefined ? undefined : lifecycle.add('rate limits', createRateLimits({ config: config.rateLimit, registry: metrics.registry, logger, hopMasterKey }));
   const subscriptions = lifecycle.add('subscriptions', createSubscriptions({
-    logger, registry: metrics.registry, gate, revocation: revocations, targets, snapshot: () => store.current(), onSwap: (listener) => store.onSwap(listener), authenticate, prepare: behindSafelist(prepare, safelist), execute, executeEvent,
-    upstream: createHopProtocol({ gate, hopKey, onHashChecked: (passed) => metrics.checked('hop', passed) }),
+    logger, registry: metrics.registry, gate, revocation: revocations, targets, snapshot: () => store.current(), onSwap: (listener) => store.onSwap(listener), authenticate, prepare: behindSafelist(rates === undefined ? prepare : rates.behind(prepare), safelist), rates, execute, executeEvent,
+    upstreamTls, upstream: createHopProtocol({ gate, hopKey, onHashChecked: (passed) => metrics.checked('hop', passed) }),
   }));
-  const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, executeInParts, store, safelist, manifestVerified: authority.verified, metrics, logger, source: createStreamSource(subscriptions), onRefused: costs.noteRefusal }, overrides.http));
+  const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, executeInParts, store, safelist, manifestVerified: authority.verified, metrics, logger, source: createStreamSource(subscriptions), onRefused: costs.noteRefusal, rates }, overrides.http));
 
   const registry = config.followRegistry && overrides.supergraphSdl === undefined
     ? lifecycle.add('schema registry', new RegistryFollower({ call, dataDirectory: config.dataDirectory, served: () => store.current().id, swap: (sdl) => supergraph.swap(sdl), registry: metrics.registry, logger }))
@@ -143,9 +152,10 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
       detail: { constitutionalHash: authority.active(), epoch: authority.epoch(), manifestVerified: authority.verified(), supergraph: store.loaded() ? store.current().id : null, revocationAgeMs: finite(revocations.age()), degraded, subgraphs },
     };
   };
+  const tls = config.tls === undefined ? undefined : lifecycle.add('tls', openServerTls(config.tls, logger, metrics.registry, overrides.tlsIntervalMs));
   const server = await startHttpServer({
-    name: 'gateway', host: config.host, port: config.port, logger, registry: metrics.registry, bodyLimit: config.bodyLimit, readiness,
-    headers: SECURITY_HEADERS, rawRoutes: { '/graphql': http.handler },
+    name: 'gateway', tls, host: config.host, port: config.port, logger, registry: metrics.registry, bodyLimit: config.bodyLimit, readiness,
+    headers: securityHeaders(config), rawRoutes: { '/graphql': http.handler },
     routes: config.landingPage ? { 'GET /': createLandingPage(() => server.url, authority.active) } : {},
     upgrades: { '/graphql': (request, socket, head) => edge.upgrade(request, socket, head) },
   });
@@ -168,6 +178,20 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
     stop: () => lifecycle.stop(),
   };
 }
+
+/** Files for calling subgraphs, followed while the gateway runs; says so when production calls them without TLS. */
+function followUpstreamTls(config: GatewayConfig, { tlsIntervalMs }: GatewayOverrides, logger: Logger, metrics: ServiceMetrics, lifecycle: Lifecycle): (() => TlsMaterial) | undefined {
+  const { upstreamTls } = config;
+  if (upstreamTls === undefined) {
+    const plain = config.mode === 'production' && Object.values(config.subgraphUrls).some((url) => url.startsWith('http:') && !LOOPBACK.test(new URL(url).hostname));
+    if (plain) logger.warn('Subgraphs are called without TLS; in production set ACGS_UPSTREAM_TLS_CA_FILE, _CERT_FILE and _KEY_FILE (docs/deployment.md)');
+    return undefined;
+  }
+  const files = lifecycle.add('upstream tls', new FollowedTls(upstreamTls, { logger, registry: metrics.registry, use: 'client', ...(tlsIntervalMs === undefined ? {} : { intervalMs: tlsIntervalMs }) }));
+  return () => files.current();
+}
+
+const LOOPBACK = /^(?:localhost|127\.|\[::1\])/;
 
 function hopKeys(master: Uint8Array): (subgraph: string) => Uint8Array {
   const keys = new Map<string, Uint8Array>();

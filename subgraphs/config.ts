@@ -1,5 +1,6 @@
 /** Settings of a process that runs one subgraph. */
-import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, setting, type RunMode } from '../ops/runtime/config.js';
+import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, secretSetting, setting, type RunMode } from '../ops/runtime/config.js';
+import { SERVER_TLS_SETTINGS, serverTlsOf, type ServerTlsConfig } from '../ops/runtime/tls-config.js';
 import { defaultPortOf, isSubgraphName, SUBGRAPH_NAMES, type SubgraphName } from '../ops/runtime/subgraph-names.js';
 
 export interface SubgraphProcessConfig {
@@ -15,6 +16,8 @@ export interface SubgraphProcessConfig {
   readonly dataDirectory: string;
   readonly genesisLabel: string;
   readonly logLevel: string;
+  /** Undefined serves plain HTTP. */
+  readonly tls: ServerTlsConfig | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -29,11 +32,12 @@ export function readSubgraphConfig(args: readonly string[], environment: Readonl
   if (flag !== undefined && (flag !== '--port' || value === undefined)) throw new ConfigError([`${flag}: the only option is --port (example: main auth --port 8100)`]);
   const settings = readSettings({
     ...COMMON_SETTINGS,
-    databaseUrl: setting('DATABASE_URL', envType.url('postgres:', 'postgresql:'), 'postgres://acgs_auth:secret@127.0.0.1:5440/acgs'),
-    redisUrl: setting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
+    ...SERVER_TLS_SETTINGS,
+    databaseUrl: secretSetting('DATABASE_URL', envType.url('postgres:', 'postgresql:'), 'postgres://acgs_auth:secret@127.0.0.1:5440/acgs'),
+    redisUrl: secretSetting('REDIS_URL', envType.url('redis:', 'rediss:').optional(), 'redis://127.0.0.1:6390'),
     redisPrefix: setting('ACGS_REDIS_PREFIX', envType.text().default('acgs:'), 'acgs-staging:'),
     port: setting('ACGS_PORT', envType.port().default(defaultPortOf(name)), String(defaultPortOf(name))),
   }, flag === '--port' ? { ...environment, ACGS_PORT: value } : environment);
   checkHostBinding(settings.host, settings.mode, settings.firewalled);
-  return { ...settings, name, environment };
+  return { ...settings, name, environment, tls: serverTlsOf(settings) };
 }

@@ -58,6 +58,20 @@ export interface Credentials {
   readonly revocationEpoch: number;
 }
 
+/** What one request is charged for, and what was left; made by an edge where rates are limited. */
+export interface Charge {
+  /** Address that an anonymous client is known by. */
+  readonly address: string;
+  /** Estimated cost, set by preparation; points. */
+  cost: number;
+  /** True once it was charged, so that preparing it again costs nothing. */
+  settled: boolean;
+  /** The account after the charge. */
+  left: { readonly quota: number; readonly windowS: number; readonly left: number; readonly fullInS: number } | undefined;
+  /** Seconds to wait, when it was refused. */
+  retryAfter: number | undefined;
+}
+
 /** Who asks, and what was established about the request before execution. */
 export interface GatewayRequest {
   readonly requestId: string;
@@ -80,6 +94,8 @@ export interface GatewayRequest {
   readonly traceparent?: string;
   /** True when the client wants nothing from the gateway's cache of answers. */
   readonly pastCaches?: boolean;
+  /** Undefined where rates are not limited. */
+  readonly charge?: Charge | undefined;
   /** The caller's `tracestate`, unchanged. */
   readonly tracestate?: string;
 }

@@ -21,8 +21,8 @@ export const GENERIC_USAGE = `Serves any Federation 2 supergraph at /graphql, fo
   --host H           address to listen on; default 127.0.0.1`;
 
 /** Settings that only the control plane has; where one is set, this is not a place for foreign graphs. */
-const CONTROL_PLANE_KEYS = ['ACGS_DATA_DIR', 'ACGS_CONSTITUTIONAL_HASH', 'ACGS_SUBGRAPH_URLS', 'DATABASE_URL', 'REDIS_URL'] as const;
-const SECRET_KEY = /^ACGS_.*(KEY|SECRET|TOKEN|PASSWORD)/;
+const CONTROL_PLANE_KEYS = ['ACGS_DATA_DIR', 'ACGS_CONSTITUTIONAL_HASH', 'ACGS_SUBGRAPH_URLS', 'DATABASE_URL', 'DATABASE_URL_FILE', 'REDIS_URL', 'REDIS_URL_FILE'] as const;
+const SECRET_KEY = /^ACGS_.*(KEY|SECRET|TOKEN|PASSWORD|TLS)/;
 
 /**
  * Reads the arguments.

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES, type ErrorCode } from '../../ops/runtime/errors.js';
 import { HASH_HEADER, REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
+import type { GatewayConfig } from '../config.js';
 import type { ConstitutionalStamp } from '../execution/contracts.js';
 import { AnswerBytes } from '../execution/response/answer-bytes.js';
 import type { Refusal } from './exchange.js';
@@ -16,6 +17,19 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cache-control': 'no-store',
 };
+/**
+ * The same with `Strict-Transport-Security` where the gateway itself ends TLS (RFC 6797, section 7.2: never over plain HTTP).
+ */
+export function securityHeaders(config: Pick<GatewayConfig, 'tls' | 'hstsSeconds'>): Readonly<Record<string, string>> {
+  const transport = strictTransport(config);
+  return transport === undefined ? SECURITY_HEADERS : { ...SECURITY_HEADERS, 'strict-transport-security': transport };
+}
+
+/** Value of `Strict-Transport-Security`; undefined without TLS of our own or when it is switched off. */
+export function strictTransport({ tls, hstsSeconds = 31_536_000 }: Pick<GatewayConfig, 'tls' | 'hstsSeconds'>): string | undefined {
+  return tls === undefined || hstsSeconds === 0 ? undefined : `max-age=${hstsSeconds}`;
+}
+
 const SECURITY: readonly string[] = Object.entries(SECURITY_HEADERS).flat();
 
 /** A text ready to be written, in pieces to be joined. */

@@ -5,7 +5,7 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { AcgsError, isErrorCode, type ErrorCode } from '../../ops/runtime/errors.js';
 import { REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
 import type { Logger } from '../../ops/runtime/logger.js';
-import type { Credentials, GatewayAnswer, GatewayRequest, PreparedOperation, SupergraphSnapshot } from '../execution/contracts.js';
+import type { Charge, Credentials, GatewayAnswer, GatewayRequest, PreparedOperation, SupergraphSnapshot } from '../execution/contracts.js';
 import { clientOf } from '../observability/usage/client-name.js';
 import { acceptedTypes, type AcceptedTypes } from './media-types.js';
 import { continueTrace, type TraceContext } from './trace-context.js';
@@ -37,6 +37,8 @@ export interface Exchange {
   readonly pastCaches: boolean;
   /** Name the client gives itself. */
   readonly client: string;
+  /** What the request is charged; undefined where rates are not limited. */
+  charge: Charge | undefined;
   /** Code of the fault that failed the whole request, if one did. */
   failure: ErrorCode | undefined;
 }
@@ -55,17 +57,17 @@ export function openExchange({ headers }: IncomingMessage, deadlineMs: number): 
     accepted: acceptedTypes(headers.accept),
     started: performance.now(), deadline: Date.now() + deadlineMs,
     credentials: ANONYMOUS, hashPresented: false, wellFormed: false, source: undefined, operationKind: 'unknown', operationName: null,
-    request: undefined, prepared: undefined, answer: undefined, failure: undefined,
+    request: undefined, prepared: undefined, answer: undefined, charge: undefined, failure: undefined,
     pastCaches: NO_CACHE.test(headers['cache-control'] ?? ''), client: clientOf(headers),
   };
 }
 
 /** The request as preparation and execution know it. */
-export function gatewayRequest({ requestId, credentials, hashPresented, deadline, trace, pastCaches, client }: Exchange, snapshot: SupergraphSnapshot): GatewayRequest {
+export function gatewayRequest({ requestId, credentials, hashPresented, deadline, trace, pastCaches, client, charge }: Exchange, snapshot: SupergraphSnapshot): GatewayRequest {
   const { principal, credentialId, tokenExpiresAt, revocationEpoch } = credentials;
   return {
     requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline, snapshot,
-    client, pastCaches, traceparent: trace.traceparent, ...(trace.tracestate === undefined ? {} : { tracestate: trace.tracestate }),
+    client, pastCaches, charge, traceparent: trace.traceparent, ...(trace.tracestate === undefined ? {} : { tracestate: trace.tracestate }),
   };
 }
 

@@ -5,6 +5,7 @@ import { HASH_HEADER } from '../../ops/runtime/hop-token.js';
 import type { RawHandler } from '../../ops/runtime/http-server.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
+import type { RateLimits } from '../enforcement/rates/rate-limits.js';
 import { readBody, RequestAborted } from '../../ops/runtime/request-body.js';
 import type { Authenticate, ConstitutionalStamp, Execute, ExecuteInParts, GatewayAnswer, HashGate, Prepare, SupergraphSnapshot } from '../execution/contracts.js';
 import { createAccessLog } from './access-log.js';
@@ -38,6 +39,10 @@ export interface EndpointDeps {
   /** Undefined refuses subscriptions over HTTP. */
   readonly streams?: HttpStreams | undefined;
   readonly crossOrigin: CrossOrigin;
+  /** Undefined where rates are not limited; `prepare` is behind them where they are. */
+  readonly rates?: RateLimits | undefined;
+  /** Value of `Strict-Transport-Security`; undefined leaves it out. */
+  readonly strictTransport?: string | undefined;
   /** Stamp of an answer that no subgraph contributed to. */
   readonly stamp: () => ConstitutionalStamp;
   /** Largest body in bytes. */
@@ -60,12 +65,17 @@ type Outcome = Written | { readonly streamed: number; readonly aborted?: boolean
 
 /** Makes the handler of every method of `/graphql`. */
 export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
-  const { gate, crossOrigin, logger, hotPath = true } = deps;
+  const { gate, crossOrigin, logger, rates, hotPath = true } = deps;
   const finished = createAccessLog(deps.metrics, logger);
   const kindOf = operationKinds(deps.maxTokens);
   const door = new Turnstile(REQUESTS_PER_TURN);
 
-  const headOf = (message: IncomingMessage, { requestId }: Exchange): AnswerHead => ({ requestId, constitutionalHash: gate.active(), further: crossOrigin.headers(message.headers.origin) });
+  const transport = deps.strictTransport === undefined ? [] : ['strict-transport-security', deps.strictTransport];
+  const furtherOf = ({ headers: { origin } }: IncomingMessage, { charge }: Exchange): readonly string[] => {
+    const shared = crossOrigin.headers(origin);
+    return charge === undefined && transport.length === 0 ? shared : [...shared, ...transport, ...(charge === undefined ? [] : rates?.headers(charge) ?? [])];
+  };
+  const headOf = (message: IncomingMessage, exchange: Exchange): AnswerHead => ({ requestId: exchange.requestId, constitutionalHash: gate.active(), further: furtherOf(message, exchange) });
 
   const answer = async (message: IncomingMessage, response: ServerResponse, search: string, exchange: Exchange): Promise<Outcome> => {
     checkHead(message);
@@ -75,6 +85,7 @@ export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
     const turn = door.enter();
     if (turn !== undefined) await turn;
     exchange.credentials = await deps.authenticate(message.headers);
+    if (rates !== undefined) exchange.charge = rates.open(rates.addressOf(message));
     const presented = [message.headers[HASH_HEADER], parameters.constitutionalHash];
     exchange.hashPresented = gate.check(presented, { requestId: exchange.requestId, principalId: exchange.credentials.principal?.id ?? null });
     const document = await deps.persisted.resolve(parameters);

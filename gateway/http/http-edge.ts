@@ -3,9 +3,11 @@ import type { GatewayConfig } from '../config.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { RawHandler } from '../../ops/runtime/http-server.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
+import type { RateLimits } from '../enforcement/rates/rate-limits.js';
 import { behindSafelist, type Safelist } from '../enforcement/safelist.js';
 import type { Authenticate, ConstitutionalStamp, Execute, ExecuteInParts, HashGate, Prepare, RevocationView } from '../execution/contracts.js';
 import type { SupergraphStore } from '../supergraph/load.js';
+import { strictTransport } from './answer-writer.js';
 import { createCrossOrigin } from './cross-origin.js';
 import { createGraphqlEndpoint } from './graphql-endpoint.js';
 import { createApolloRunner, createGraphqlServer } from './graphql-server.js';
@@ -14,7 +16,7 @@ import { createPersistedQueries, type SharedTexts } from './persisted-queries.js
 import type { StreamSource } from './stream-source.js';
 
 export interface HttpEdgeDeps {
-  readonly config: Pick<GatewayConfig, 'limits' | 'introspection' | 'bodyLimit' | 'deadlineMs' | 'corsOrigins'>;
+  readonly config: Pick<GatewayConfig, 'limits' | 'introspection' | 'bodyLimit' | 'deadlineMs' | 'corsOrigins' | 'tls' | 'hstsSeconds'>;
   readonly authenticate: Authenticate;
   readonly gate: HashGate;
   readonly revocation: Pick<RevocationView, 'isRevoked' | 'onChange'>;
@@ -32,6 +34,8 @@ export interface HttpEdgeDeps {
   readonly sharedTexts?: SharedTexts;
   /** Told what the edge itself refuses for its size, before `prepare`. */
   readonly onRefused?: (error: unknown) => void;
+  /** Undefined limits no rates. */
+  readonly rates?: RateLimits | undefined;
 }
 
 export interface HttpEdgeOptions {
@@ -55,7 +59,9 @@ export interface HttpEdge {
 export async function createHttpEdge(deps: HttpEdgeDeps, options: HttpEdgeOptions = {}): Promise<HttpEdge> {
   const { config, gate, store, safelist, logger, metrics } = deps;
   const { maxTokens } = config.limits;
-  const prepare = behindSafelist(deps.prepare, safelist);
+  const { rates } = deps;
+  const limited = rates === undefined ? deps.prepare : rates.behind(deps.prepare);
+  const prepare = behindSafelist(limited, safelist);
   const stamp = (): ConstitutionalStamp => ({ hash: gate.active(), verified: deps.manifestVerified() });
   const apollo = createGraphqlServer({ store, prepare, maxTokens, logger });
   await apollo.start();
@@ -65,7 +71,7 @@ export async function createHttpEdge(deps: HttpEdgeDeps, options: HttpEdgeOption
     handler: createGraphqlEndpoint({
       authenticate: deps.authenticate, gate, prepare, execute: deps.execute, executeInParts: deps.executeInParts, snapshot: () => store.current(), apollo: createApolloRunner(apollo, { safelist, limits: config.limits, introspection: config.introspection, onRefused: deps.onRefused ?? (() => undefined) }),
       persisted: createPersistedQueries({ safelist, logger, ...(deps.sharedTexts === undefined ? {} : { shared: deps.sharedTexts }) }),
-      streams, crossOrigin: createCrossOrigin(config.corsOrigins), stamp, bodyLimit: config.bodyLimit, deadlineMs: config.deadlineMs, maxTokens, metrics, logger,
+      rates, strictTransport: strictTransport(config), streams, crossOrigin: createCrossOrigin(config.corsOrigins), stamp, bodyLimit: config.bodyLimit, deadlineMs: config.deadlineMs, maxTokens, metrics, logger,
       ...(options.hotPath === undefined ? {} : { hotPath: options.hotPath }),
     }),
     streams: { stop: () => streams?.stop() ?? Promise.resolve() },

@@ -34,8 +34,11 @@ export class ClientConnection implements Swept {
   private client = UNKNOWN_CLIENT;
   private acknowledged = false;
 
-  /** @param openedAt milliseconds since the epoch. */
-  constructor(readonly socket: ClientSocket, readonly context: ConnectionContext, private readonly openedAt: number) {}
+  /**
+   * @param openedAt milliseconds since the epoch.
+   * @param address that its anonymous operations are charged to; undefined where rates are not limited.
+   */
+  constructor(readonly socket: ClientSocket, readonly context: ConnectionContext, private readonly openedAt: number, private readonly address?: string) {}
 
   /** Takes a text message; one that comes after the gateway began to close is not looked at. */
   receive(text: string): void {
@@ -190,7 +193,7 @@ export class ClientConnection implements Swept {
     if (Math.max(this.operations.size, this.busy) > limits.maxOperationsPerConnection) throw new AcgsError('TOO_MANY_SUBSCRIPTIONS', undefined, { limit: limits.maxOperationsPerConnection });
     const { principal, credentialId, tokenExpiresAt, revocationEpoch } = credentials;
     const hashPresented = deps.gate.check([this.presentedHash, payload.extensions?.['constitutionalHash']], { requestId, principalId: principal?.id ?? null });
-    return { requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline: Date.now() + limits.operationTimeoutMs, snapshot: deps.snapshot(), client: this.client };
+    return { requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline: Date.now() + limits.operationTimeoutMs, snapshot: deps.snapshot(), client: this.client, charge: this.address === undefined ? undefined : deps.rates?.open(this.address) };
   }
 
   private expel({ closeCode, reason }: Expulsion): void {

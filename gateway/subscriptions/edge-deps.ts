@@ -2,6 +2,8 @@
 import type { Registry } from 'prom-client';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { Authenticate, Execute, ExecuteEvent, HashGate, Prepare, RevocationView, SupergraphSnapshot, TargetView } from '../execution/contracts.js';
+import type { TlsMaterial } from '../../ops/runtime/tls-files.js';
+import type { RateLimits } from '../enforcement/rates/rate-limits.js';
 import type { UpstreamProtocol } from './upstream-protocol.js';
 
 /** Everything they are given by the composition root. */
@@ -17,11 +19,16 @@ export interface EdgeDeps {
   readonly snapshot: () => SupergraphSnapshot;
   /** Called with `authorization` and `x-api-key` of `connection_init`; neither gives the anonymous credentials. */
   readonly authenticate: Authenticate;
+  /** Behind the rates, where they are limited. */
   readonly prepare: Prepare;
+  /** Undefined where rates are not limited. */
+  readonly rates?: Pick<RateLimits, 'addressOf' | 'open'> | undefined;
   readonly execute: Execute;
   readonly executeEvent: ExecuteEvent;
   /** How subgraphs are spoken to. */
   readonly upstream: UpstreamProtocol;
+  /** Certificate, key and authorities for subgraphs over TLS, asked for at each new connection. */
+  readonly upstreamTls?: (() => TlsMaterial) | undefined;
   /** Calls back when `snapshot` has changed; returns how to stop. Without it the change is noticed within `sweepMs`. */
   readonly onSwap?: (listener: () => void) => () => void;
 }

@@ -6,7 +6,7 @@ import type { EdgeDeps, EdgeLimits } from './edge-deps.js';
 import { violationOf, type Judgement } from './upstream-protocol.js';
 import { UpstreamSocket, type UpstreamPayload, type UpstreamSink } from './upstream-socket.js';
 
-type PoolDeps = Pick<EdgeDeps, 'logger' | 'targets' | 'upstream'>;
+type PoolDeps = Pick<EdgeDeps, 'logger' | 'targets' | 'upstream' | 'upstreamTls'>;
 
 interface Link {
   readonly instance: SubgraphInstance;
@@ -103,6 +103,7 @@ export class UpstreamPool {
       socket: new UpstreamSocket({
         url: upstream.url(instance),
         subgraph: service,
+        tls: this.deps.upstreamTls?.(),
         maxMessageBytes: this.limits.maxUpstreamMessageBytes,
         openTimeoutMs: 3_000,
         keepAliveMs: this.limits.keepAliveMs,

@@ -3,6 +3,7 @@ import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, MessageType, parseMessage, st
 import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { WebSocket } from 'ws';
 import { AcgsError } from '../../ops/runtime/errors.js';
+import { MIN_TLS_VERSION, type TlsMaterial } from '../../ops/runtime/tls-files.js';
 
 export type UpstreamPayload = FormattedExecutionResult<Record<string, unknown>, Record<string, unknown>>;
 
@@ -31,6 +32,8 @@ export interface UpstreamSocketOptions {
   readonly acceptAck: (payload: unknown) => void;
   /** Called once, after every stream was told. */
   readonly onClosed: (cause: AcgsError) => void;
+  /** Certificate, key and authorities for a `wss:` URL; default the system's authorities. */
+  readonly tls?: TlsMaterial | undefined;
 }
 
 interface Stream {
@@ -54,6 +57,7 @@ export class UpstreamSocket {
       handshakeTimeout: options.openTimeoutMs, maxPayload: options.maxMessageBytes, perMessageDeflate: false,
       // Decoding replaces what is not UTF-8, so nothing malformed travels on; a check before it would read every byte twice.
       skipUTF8Validation: true,
+      minVersion: MIN_TLS_VERSION, ...options.tls,
     });
     this.ackTimeout = setTimeout(() => this.end(unavailable(options.subgraph, 'did not acknowledge the connection in time')), options.openTimeoutMs * 2);
     this.keepAlive = setInterval(() => this.beat(), options.keepAliveMs);

@@ -63,9 +63,9 @@ export function createWebSocketEdge(subscriptions: Subscriptions): WebSocketEdge
     if (sockets.size === 0) allClosed?.();
   };
 
-  function accept(socket: OwnedWebSocket, stream: Duplex): void {
+  function accept(socket: OwnedWebSocket, stream: Duplex, request: IncomingMessage): void {
     const now = Date.now();
-    const connection = new ClientConnection(new ClientSocket(socket, stream, limits, now), context, now);
+    const connection = new ClientConnection(new ClientSocket(socket, stream, limits, now), context, now, deps.rates?.addressOf(request));
     socket.connection = connection;
     socket.onGone = onGone;
     sockets.add(socket);
@@ -99,7 +99,7 @@ export function createWebSocketEdge(subscriptions: Subscriptions): WebSocketEdge
         stream.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
         return;
       }
-      server.handleUpgrade(request, stream, head, (socket) => accept(socket, stream));
+      server.handleUpgrade(request, stream, head, (socket) => accept(socket, stream, request));
     },
     connections: () => sockets.size,
     subscriptions: () => hub.subscriptionCount(),

@@ -1,10 +1,11 @@
-/** A plain HTTP server with routes, body limits, health, metrics and a drain that loses no answer. */
+/** An HTTP or HTTPS server with routes, body limits, health, metrics and a drain that loses no answer. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AcgsError, type ErrorCode } from './errors.js';
 import type { Logger } from './logger.js';
 import { readBody, RequestAborted } from './request-body.js';
+import { createTlsServer, mayCall, type ServerTls } from './tls-server.js';
 import type { Registry } from 'prom-client';
 
 export interface HttpReply {
@@ -62,6 +63,8 @@ export interface HttpServerOptions {
   readonly upgrades?: Readonly<Record<string, (request: IncomingMessage, socket: Duplex, head: Buffer) => void>>;
   /** Longest wait for running requests when stopping, milliseconds; default 10,000. */
   readonly drainMs?: number;
+  /** Serves HTTPS; without it plain HTTP. */
+  readonly tls?: ServerTls | undefined;
 }
 
 export interface RunningHttpServer {
@@ -116,10 +119,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   };
 
   const allowed = methodsByPath(Object.keys(routes));
-  const { headers = {}, rawRoutes = {} } = options;
+  const { headers = {}, rawRoutes = {}, tls } = options;
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { path, search } = splitTarget(request.url);
+    if (!mayCall(tls, request, path)) throw new AcgsError('CLIENT_CERTIFICATE_REQUIRED');
     const raw = Object.hasOwn(rawRoutes, path) ? rawRoutes[path] : undefined;
     if (raw !== undefined) return raw(request, response, search, draining);
     const method = request.method ?? 'GET';
@@ -151,7 +155,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     send(response, faultReply(error instanceof AcgsError ? error : new AcgsError('INTERNAL')), error instanceof MethodNotAllowed ? { ...headers, allow: error.allow } : headers);
   };
 
-  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 20_000, requestTimeout: 60_000 }, (request, response) => {
+  const limits = { keepAliveTimeout: 65_000, headersTimeout: 20_000, requestTimeout: 60_000 };
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     running += 1;
     let parts = 2;
     // A request is over when its handler is done and its connection is free: a client that left does not end a mutation.
@@ -163,14 +168,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     };
     response.on('close', settle);
     answer(request, response).catch((error: unknown) => fail(request, response, error)).finally(settle);
-  });
+  };
+  const server: Server = tls === undefined ? createServer(limits, listener) : createTlsServer(limits, tls, listener);
+  server.on('tlsClientError', (error: Error) => logger.debug({ err: error }, 'A TLS handshake failed'));
   server.on('upgrade', (request, socket, head) => {
     const { path } = splitTarget(request.url);
     const upgrade = options.upgrades !== undefined && Object.hasOwn(options.upgrades, path) ? options.upgrades[path] : undefined;
-    if (upgrade === undefined || draining) {
+    const admitted = mayCall(tls, request, path);
+    if (upgrade === undefined || draining || !admitted) {
       // Node hands over the socket without listeners: an error nobody listens to would end the process.
       socket.on('error', (error) => logger.debug({ err: error }, 'A connection broke while its upgrade was refused'));
-      socket.end(`HTTP/1.1 ${draining ? '503 Service Unavailable' : '404 Not Found'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy());
+      socket.end(`HTTP/1.1 ${!admitted ? '403 Forbidden' : draining ? '503 Service Unavailable' : '404 Not Found'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy());
       return;
     }
     upgrade(request, socket, head);
@@ -183,7 +191,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const port = (server.address() as AddressInfo).port;
   return {
     port,
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     server,
     draining: () => draining,
     async stop() {

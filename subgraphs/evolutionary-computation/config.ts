@@ -5,6 +5,8 @@ import { envType, readSettings, setting } from '../../ops/runtime/config.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { defaultPortOf, isSubgraphName, SUBGRAPH_NAMES, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
 import { isRelease } from './domain.js';
+import { UPSTREAM_TLS_SETTINGS, upstreamTlsOf } from '../../ops/runtime/tls-config.js';
+import type { TlsFiles } from '../../ops/runtime/tls-files.js';
 
 export interface EvolutionConfig {
   /** Hosts instances may be registered on; lower case, IPv6 without brackets. */
@@ -15,6 +17,8 @@ export interface EvolutionConfig {
   readonly release: string;
   /** Time between two probes of the active instances, milliseconds. */
   readonly probeIntervalMs: number;
+  /** Files for probing instances over TLS; undefined trusts the system's authorities. */
+  readonly instanceTls: TlsFiles | undefined;
 }
 
 const hosts = z.string().default('127.0.0.1,localhost')
@@ -41,9 +45,10 @@ export function readEvolutionConfig(environment: Readonly<Record<string, string 
   const settings = readSettings({
     instanceHosts: setting('ACGS_INSTANCE_HOSTS', hosts, '127.0.0.1,localhost'),
     baselineUrls: setting('ACGS_SUBGRAPH_URLS', baselines, 'auth=http://auth:8000,integrity=http://integrity:8002'),
+    ...UPSTREAM_TLS_SETTINGS,
     probeIntervalMs: setting('ACGS_PROBE_INTERVAL_MS', envType.integer(20, 3_600_000).default(5_000), '5000'),
   }, environment);
-  return { ...settings, release: releaseOfInstallation() };
+  return { ...settings, release: releaseOfInstallation(), instanceTls: upstreamTlsOf(settings, settings.baselineUrls) };
 }
 
 function releaseOfInstallation(): string {

@@ -22,7 +22,8 @@ export const evolutionaryComputation = defineSubgraph({
   build: (deps) => {
     const { database, manifest, dataDirectory, clock, environment, logger } = deps;
     const stores = { models: new ModelStore(database), instances: new InstanceStore(database), deployments: new DeploymentStore(database), rollbacks: new RollbackStore(database), targets: new TargetStore(database) };
-    const parts = { deps, config: readEvolutionConfig(environment), prober: new HttpProber(logger), grants: new GrantVerifier(dataDirectory, manifest.accepted, clock), ...stores };
+    const config = readEvolutionConfig(environment);
+    const parts = { deps, config, prober: new HttpProber(logger, config.instanceTls), grants: new GrantVerifier(dataDirectory, manifest.accepted, clock), ...stores };
     const deployments = new DeploymentService(parts);
     return { parts, deployments, models: new ModelService(parts), instances: new InstanceService(parts), rollbacks: new RollbackService(parts), reading: new EvolutionReading(parts), monitor: new HealthMonitor(parts, deployments) };
   },

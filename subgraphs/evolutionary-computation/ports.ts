@@ -1,6 +1,8 @@
 /** The outside world of this subgraph: the health endpoints of instances. */
 import { Agent, errors, request } from 'undici';
 import type { Logger } from '../../ops/runtime/logger.js';
+import { createConnector } from '../../ops/runtime/tls-client.js';
+import { readTlsFiles, type TlsFiles } from '../../ops/runtime/tls-files.js';
 import { judge, type Expectation, type Judgement, type ProbeResult } from './domain-probe.js';
 
 export interface Prober {
@@ -13,12 +15,16 @@ export interface Prober {
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Probes over HTTP: one connection a probe, no redirects, no proxy, a bounded answer. */
 export class HttpProber implements Prober {
-  private readonly agent = new Agent({ pipelining: 0 });
+  private readonly agent: Agent;
 
-  constructor(private readonly logger: Logger) {}
+  /** @param tls authorities of instances over TLS, read again for each probe; the system's without them. */
+  constructor(private readonly logger: Logger, tls?: TlsFiles) {
+    this.agent = new Agent({ pipelining: 0, ...(tls === undefined ? {} : { connect: createConnector({ tls: () => readTlsFiles(tls), timeoutMs: CONNECT_TIMEOUT_MS }) }) });
+  }
 
   async probe(url: string, expected: Expectation, timeoutMs: number): Promise<ProbeResult> {
     const started = performance.now();

@@ -12,6 +12,7 @@ import { createLogger, type Logger } from '../../ops/runtime/logger.js';
 import { createMetrics } from '../../ops/runtime/metrics.js';
 import { shippedContract } from '../../ops/runtime/contracts.js';
 import { SECRET, secretKey } from '../../ops/runtime/secret-files.js';
+import { openServerTls, type ServerTlsConfig } from '../../ops/runtime/tls-config.js';
 import { schemaOf, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
 import { changesRoute, Wakeups } from './change-feed.js';
 import { Commands } from './commands.js';
@@ -47,6 +48,10 @@ export interface RunOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock?: () => Date;
   readonly logger?: Logger;
+  /** Serves HTTPS, and asks for client certificates where it names authorities; plain HTTP without it. */
+  readonly tls?: ServerTlsConfig | undefined;
+  /** Milliseconds between two looks at the TLS files; default 5,000. */
+  readonly tlsIntervalMs?: number;
 }
 
 export interface RunningSubgraph extends Stoppable {
@@ -72,7 +77,7 @@ export function buildGuardedSchema(sdl: string, resolvers: SubgraphResolvers): G
 
 /**
  * Starts a subgraph and everything it needs.
- * @throws ManifestError, PortInUseError, ConfigError or AcgsError DATABASE_UNAVAILABLE; nothing is left running then.
+ * @throws ManifestError, PortInUseError, TlsFileError, ConfigError or AcgsError DATABASE_UNAVAILABLE; nothing is left running then.
  */
 export async function runSubgraph(definition: AnySubgraphDefinition, options: RunOptions): Promise<RunningSubgraph> {
   const { name } = definition;
@@ -136,8 +141,9 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
   };
   const subscriptions = createSubscriptionServer(hop);
   const hopRoutes: Readonly<Record<string, HopRoute>> = { ...parts.hopRoutes, [`GET ${CHANGES_PATH}`]: changesRoute({ pool: database.pool, schema: schemaName, epoch, wakeups }) };
+  const tls = options.tls === undefined ? undefined : lifecycle.add('tls', openServerTls(options.tls, logger, metrics.registry, options.tlsIntervalMs));
   const server = await startHttpServer({
-    name, host: options.host, port: options.port, logger, registry: metrics.registry,
+    name, tls, host: options.host, port: options.port, logger, registry: metrics.registry,
     routes: { 'POST /graphql': graphqlHandler(hop), ...parts.routes, ...hopGuarded(hop, hopRoutes) },
     upgrades: { '/graphql': (request, socket, head) => subscriptions.upgrade(request, socket, head) },
     readiness: async () => readiness(name, database, manifest),

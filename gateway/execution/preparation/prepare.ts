@@ -67,6 +67,7 @@ export function createPreparation(deps: PrepareDeps): Preparation {
     checkVariableDepth(variables);
     entry.checkVariables?.(variables);
     const cost = entry.cost.of(variables);
+    if (request.charge !== undefined) request.charge.cost = cost;
     if (cost > limits.maxCost) throw new AcgsError('QUERY_TOO_COSTLY', undefined, { cost, limit: limits.maxCost });
     if (criticalFields.length > 0) checkCriticalFields(criticalFields, request.hashPresented, revocations.age(), revocationMaxAgeMs, gate.active());
     const grants = rememberedGrants(request, plans, entry);

@@ -1,8 +1,10 @@
 /** Keep-alive connections to subgraph instances, one undici pool for each origin, closed once nothing uses them. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { Pool } from 'undici';
+import { Pool, type buildConnector } from 'undici';
 import { Circuit, type CircuitLimits } from './circuit-breaker.js';
 import { Deadlines } from './deadlines.js';
+import { createConnector } from '../../../ops/runtime/tls-client.js';
+import type { TlsMaterial } from '../../../ops/runtime/tls-files.js';
 import { SpareBuffers } from '../../../ops/runtime/spare-buffers.js';
 import { AnswerMemory, Exchange, UpstreamFault, type ExchangeLimits, type RawAnswer } from './upstream-http.js';
 
@@ -30,11 +32,17 @@ export interface PoolLimits {
   /** Requests to one origin that are under way or wait for a connection; default 4,096. */
   readonly maxPending?: number;
   readonly circuit?: CircuitLimits;
+  /** Certificate, key and authorities for `https:` origins, asked for at each new connection; default the system's authorities. */
+  readonly tls?: (() => TlsMaterial) | undefined;
+  /** Told of a connection that failed; TLS says why here and nowhere else. */
+  readonly onConnectError?: ((origin: string, error: Error) => void) | undefined;
 }
 
 const CONNECTIONS_PER_ORIGIN = 128;
 /** Idle time after which our side closes first: below the server's 65 s, so that no request meets a closing socket. */
 const KEEP_ALIVE_MS = 30_000;
+
+const CONNECT_TIMEOUT_MS = 2_000;
 
 /** What is known of one origin while it is in use. */
 interface Origin {
@@ -53,7 +61,10 @@ export class ConnectionPools {
   private readonly text = new TextDecoder();
   private stopped = false;
 
-  constructor({ maxAnswerBytes = 8 * 1024 * 1024, maxBufferedBytes = 128 * 1024 * 1024, maxPending = 4_096, circuit = {} }: PoolLimits = {}) {
+  private readonly connect: buildConnector.connector;
+
+  constructor({ maxAnswerBytes = 8 * 1024 * 1024, maxBufferedBytes = 128 * 1024 * 1024, maxPending = 4_096, circuit = {}, tls, onConnectError }: PoolLimits = {}) {
+    this.connect = createConnector({ tls, timeoutMs: CONNECT_TIMEOUT_MS, onError: onConnectError });
     this.exchangeLimits = { maxBytes: maxAnswerBytes, memory: new AnswerMemory(maxBufferedBytes), buffers: new SpareBuffers() };
     this.maxPending = maxPending;
     this.circuitLimits = circuit;
@@ -140,7 +151,7 @@ export class ConnectionPools {
     const known = this.origins.get(origin);
     if (known !== undefined) return known;
     // Deadlines end what hangs, so undici's own timers are off.
-    const pool = new Pool(origin, { connections: CONNECTIONS_PER_ORIGIN, pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS, connectTimeout: 2_000, headersTimeout: 0, bodyTimeout: 0 });
+    const pool = new Pool(origin, { connections: CONNECTIONS_PER_ORIGIN, pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS, connect: this.connect, headersTimeout: 0, bodyTimeout: 0 });
     const place: Origin = { pool, inFlight: 0 };
     this.origins.set(origin, place);
     return place;
