@@ -88,7 +88,7 @@ test('three at once agree, and a fourth finds nothing to do', async () => {
     expect(statSync(join(bundle, 'secrets', 'database.url')).mode & 0o777).toBe(0o400);
   }
   expect(Object.values(filesIn(bundles))).not.toContain(before['constitution/private.pem']);
-  expect(Object.keys(filesIn(join(bundles, 'gateway'))).toSorted()).toEqual(['constitution/manifest.json', 'constitution/public.pem', 'secrets/hop-master.key']);
+  expect(Object.keys(filesIn(join(bundles, 'gateway'))).toSorted()).toEqual(['constitution/manifest.json', 'constitution/public.pem', 'schema-registry/public.jwk.json', 'secrets/hop-master.key']);
 
   // The first password is handed out once: when it was changed it must not come back.
   rmSync(join(data, 'secrets', 'admin.password'));
