@@ -7,8 +7,9 @@ import type { RecordedOperation, SchemaCheckRequest, SubgraphSchema, UsageRecord
 export const HASH = 'cdd01ef066bc6cf2';
 export const NOW = '2026-03-01T12:00:00.000Z';
 
-const HEAD = `extend schema
-  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@requires", "@inaccessible", "@tag", "@composeDirective", "@authenticated", "@requiresScopes", "@policy", "@cost", "@listSize"])
+/** The comment sets the heads of the two apart, so that one can be replaced. */
+const head = (name: string): string => `extend schema # of ${name}
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy", "@key", "@shareable", "@external", "@requires", "@inaccessible", "@tag", "@composeDirective", "@authenticated", "@requiresScopes", "@cost", "@listSize"])
   @link(url: "https://specs.acgs.internal/constitutional/v1.0", import: ["@constitutional"])
   @link(url: "https://specs.acgs.internal/impersonal/v1.0", import: ["@impersonal"])
   @link(url: "https://specs.acgs.internal/caching/v1.0", import: ["@cacheControl"])
@@ -18,7 +19,7 @@ const HEAD = `extend schema
   @constitutional(hash: "${HASH}")
 `;
 
-const ORDERS = `${HEAD}
+const ORDERS = `${head('orders')}
 type Query {
   "Answers." ping: String! @authenticated
   "One order." order("Its identifier." id: ID!): Order @requiresScopes(scopes: [["order:read"]])
@@ -58,7 +59,7 @@ union PlaceOrderResult = Order | Refusal
 "An order." input OrderInput { "Name." name: String! "Note." note: String "State." state: OrderState = NEW "Lines." lines: [String!] }
 `;
 
-const PEOPLE = `${HEAD}
+const PEOPLE = `${head('people')}
 type Query { "Who asks." me: Person @authenticated }
 "A person." type Person @key(fields: "id") { "Identifier." id: ID! "Name." displayName: String! "Address." email: String @requiresScopes(scopes: [["person:email"]]) "Joined." joined: String }
 type Order @key(fields: "id") { "Identifier." id: ID! "Whose." owner: Person @requiresScopes(scopes: [["person:read"]]) "Rating." rating: Int }

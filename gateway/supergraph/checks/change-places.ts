@@ -18,11 +18,15 @@ export class ChangePlaces {
     this.documents = documents.map(({ name, before, after }) => ({ name, before: nodes(before), after: nodes(after) }));
   }
 
-  /** The first subgraph that defines the element, or else what holds it, otherwise than before; null when none does. */
+  /**
+   * The first subgraph that defines the element, or else what holds it, otherwise than before: one that has it now
+   * rather than one that no longer does. Null when none does.
+   */
   subgraphOf(coordinate: string | null): string | null {
     for (let at = coordinate; at !== null; at = parentCoordinate(at)) {
       const place = at;
-      const found = this.documents.find(({ before, after }) => text(before.get(place)) !== text(after.get(place)));
+      const differ = this.documents.filter(({ before, after }) => text(before.get(place)) !== text(after.get(place)));
+      const found = differ.find(({ after }) => after.has(place)) ?? differ[0];
       if (found !== undefined) return found.name;
     }
     return null;

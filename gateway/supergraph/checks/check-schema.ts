@@ -59,8 +59,10 @@ class SchemaCheck {
 
   run(): Outcome {
     const { request, change, steps } = this;
-    const proposed = steps.run('constitution', () => this.reader.readAll(request.proposed), change.rewritten.length === 0 ? 'no schema text changed' : `gate 1 on ${change.rewritten.join(', ')}`);
-    const problems = [...proposed.problems, ...gateProblems(proposed, change.rewritten, request.accepted)];
+    const { proposed, problems } = steps.run('constitution', () => {
+      const read = this.reader.readAll(request.proposed);
+      return { proposed: read, problems: [...read.problems, ...gateProblems(read, change.rewritten, request.accepted)] };
+    }, change.rewritten.length === 0 ? 'no schema text changed' : `gate 1 on ${change.rewritten.join(', ')}`);
     const composed = problems.length > 0 ? problems : steps.run('compose', () => tryComposing(proposed, true), `${proposed.subgraphs.size} subgraphs`);
     if (problems.length > 0) steps.leaveOut('compose', 'a subgraph is refused');
     const lint = this.lint(proposed);
@@ -82,11 +84,13 @@ class SchemaCheck {
       for (const step of ['protection', 'shape', 'usage'] as const) steps.leaveOut(step, 'what is published cannot be composed');
       return [...drafts, baseRefused(published.map(({ message }) => message))].map(unweighed);
     }
-    const protection = steps.run('protection', () => this.protection(base, published, proposed, composed), 'directives by their specifications, in the changed subgraphs and in effect');
-    const visible = new Set(protection.flatMap(({ code, coordinate }) => (code === 'NEWLY_VISIBLE' ? [coordinate] : [])));
-    const [before, after] = [clientSchema(published), clientSchema(composed)];
-    const shape = steps.run('shape', () => shapeChanges(before, after), 'the schema clients see');
     const places = new ChangePlaces(this.change.names.map((name) => ({ name, before: this.document(this.before.get(name)), after: this.document(this.after.get(name)) })));
+    const protection = steps.run('protection', () => this.protection(places, [base, published], [proposed, composed]), 'directives by their specifications, in the changed subgraphs and in effect');
+    const visible = new Set(protection.flatMap(({ code, coordinate }) => (code === 'NEWLY_VISIBLE' ? [coordinate] : [])));
+    const [before, after, shape] = steps.run('shape', () => {
+      const [old, now] = [clientSchema(published), clientSchema(composed)];
+      return [old, now, shapeChanges(old, now)] as const;
+    }, 'the schema clients see');
     // What could not be seen before is told of once.
     const placed = shape.filter(({ code, coordinate }) => !(code.endsWith('_ADDED') && visible.has(coordinate))).map((draft) => ({ ...draft, subgraph: places.subgraphOf(draft.coordinate) }));
     const all = [...drafts, ...protection, ...placed];
@@ -98,17 +102,17 @@ class SchemaCheck {
     return steps.run('usage', () => weigh(all, operations, usageState(request), before, after), `${operations.length} operations, usage ${usageState(request)}`);
   }
 
-  private protection(base: ReadSet, published: ComposedSchema, proposed: ReadSet, composed: ComposedSchema): FindingDraft[] {
-    const { names } = this.change;
+  private protection(places: ChangePlaces, base: readonly [ReadSet, ComposedSchema], proposed: readonly [ReadSet, ComposedSchema]): FindingDraft[] {
     const read = new Map<unknown, DeclaredProtection>();
     const declared = ({ subgraphs }: ReadSet): Map<string, DeclaredProtection> => new Map([...subgraphs].map(([name, subgraph]) => {
       const known = read.get(subgraph) ?? readDeclaredProtection(subgraph.schema);
       read.set(subgraph, known);
       return [name, known];
     }));
-    const [before, after] = [new ProtectionSide(declared(base), published.schema), new ProtectionSide(declared(proposed), composed.schema)];
-    const coordinates = declaredCoordinates(before, after, names);
-    return [...demandChanges({ base: before, proposed: after, changed: names }, coordinates), ...guardChanges(before, after, names, coordinates)];
+    const side = ([set, { schema }]: readonly [ReadSet, ComposedSchema]): ProtectionSide => new ProtectionSide(declared(set), schema);
+    const compared = { base: side(base), proposed: side(proposed), changed: this.change.names, places };
+    const coordinates = declaredCoordinates(compared);
+    return [...demandChanges(compared, coordinates), ...guardChanges(compared, coordinates)];
   }
 
   private lint({ subgraphs }: ReadSet): FindingDraft[] {

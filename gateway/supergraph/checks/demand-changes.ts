@@ -1,15 +1,18 @@
 /** Finds demands (@constitutional, @authenticated, @requiresScopes, @policy) that were removed, weakened, moved or strengthened. */
+import type { ChangePlaces } from './change-places.js';
 import type { FindingDraft } from './finding-draft.js';
 import type { ProtectionSide } from './protection-sides.js';
-import { both, canonicalDemand, DEMAND_PARTS, demandInWords, implies, isEmptyDemand, partOf, type Demand, type DemandPart } from './requirement-logic.js';
+import { canonicalDemand, DEMAND_PARTS, demandInWords, implies, isEmptyDemand, partOf, type Demand, type DemandPart } from './requirement-logic.js';
 
 const KEEP = 'Keep the demand as it was, or have the change approved by governance: recorded usage does not excuse it.';
 
-interface Compared {
+/** Two sides of a change. */
+export interface Compared {
   readonly base: ProtectionSide;
   readonly proposed: ProtectionSide;
   /** Subgraphs whose schema changed, in order of name. */
   readonly changed: readonly string[];
+  readonly places: ChangePlaces;
 }
 
 /**
@@ -39,10 +42,10 @@ export function demandChanges(compared: Compared, coordinates: readonly string[]
 }
 
 function partChanges(compared: Compared, coordinate: string, part: DemandPart): FindingDraft[] {
-  const { base, proposed, changed } = compared;
+  const { base, proposed, changed, places } = compared;
   const [before, after] = [partOf(base.together(coordinate), part), partOf(proposed.together(coordinate), part)];
   const values = { before: canonicalDemand(before), after: canonicalDemand(after) };
-  const subgraph = ownerOf(compared, coordinate, part);
+  const subgraph = places.subgraphOf(coordinate);
   const common = { kind: 'PROTECTION', subgraph, coordinate, ...values, weighing: null } as const;
   const drafts: FindingDraft[] = [];
   if (!implies(proposed.effective(coordinate), before)) {
@@ -70,7 +73,7 @@ function partChanges(compared: Compared, coordinate: string, part: DemandPart): 
 /** A demand that is gone without a directive having been taken from what reads it: its type changed, or what it requires, or what implements it. */
 function indirect(compared: Compared, coordinate: string, before: Demand, after: Demand): FindingDraft {
   return {
-    kind: 'PROTECTION', code: 'PROTECTION_WEAKENED', criticality: 'BREAKING', coordinate, subgraph: compared.changed.find((name) => compared.proposed.declared.has(name)) ?? null,
+    kind: 'PROTECTION', code: 'PROTECTION_WEAKENED', criticality: 'BREAKING', coordinate, subgraph: compared.places.subgraphOf(coordinate),
     message: `Reading ${coordinate} demanded ${demandInWords(before)} and now demands ${demandInWords(after)}: what it reads has changed, though no directive was taken from it.`, remedy: `Put the demand on ${coordinate} itself, or have the change approved by governance.`,
     before: canonicalDemand(before), after: canonicalDemand(after), weighing: null,
   };
@@ -79,16 +82,16 @@ function indirect(compared: Compared, coordinate: string, before: Demand, after:
 /** A demand that came without a directive on what reads it: an implementation or a type with demands of its own joined it. */
 function indirectlyStronger(compared: Compared, coordinate: string, before: Demand, after: Demand): FindingDraft {
   return {
-    kind: 'PROTECTION', code: 'PROTECTION_STRENGTHENED', criticality: 'BREAKING', coordinate, subgraph: compared.changed.find((name) => compared.proposed.declared.has(name)) ?? null,
+    kind: 'PROTECTION', code: 'PROTECTION_STRENGTHENED', criticality: 'BREAKING', coordinate, subgraph: compared.places.subgraphOf(coordinate),
     message: `Reading ${coordinate} now demands ${demandInWords(after)} through what it reads; before it was ${demandInWords(before)}. Clients without it are refused.`, remedy: 'Grant the clients that use it what is demanded before it ships.',
     before: canonicalDemand(before), after: canonicalDemand(after), weighing: { usedBy: [coordinate], onlyInvalid: false, readBy: [], unused: 'DANGEROUS' },
   };
 }
 
 /** Root fields that came without any demand: a field that was renamed to lose its protection looks like this. */
-function openRoots({ base, proposed, changed }: Compared): FindingDraft[] {
+function openRoots({ base, proposed, places }: Compared): FindingDraft[] {
   return [...proposed.rootFields()].filter((coordinate) => !base.has(coordinate) && isEmptyDemand(proposed.effective(coordinate))).map((coordinate) => ({
-    kind: 'PROTECTION', code: 'ROOT_FIELD_OPEN', criticality: 'DANGEROUS', coordinate, subgraph: changed.find((name) => proposed.declared.has(name)) ?? null,
+    kind: 'PROTECTION', code: 'ROOT_FIELD_OPEN', criticality: 'DANGEROUS', coordinate, subgraph: places.subgraphOf(coordinate),
     message: `${coordinate} is new and anyone may ask it.`, remedy: 'Say who may ask it by @authenticated, @requiresScopes or @policy, unless it is meant for everyone.', before: null, after: 'OPEN', weighing: null,
   }));
 }
@@ -101,12 +104,6 @@ function withReaders(draft: FindingDraft, readers: ReadonlyMap<string, readonly 
 function fieldsKeep({ base, proposed }: Compared, typeName: string, before: Demand): boolean {
   const kept = base.fieldsOf(typeName).filter((field) => proposed.has(field));
   return kept.length > 0 && kept.every((field) => implies(proposed.together(field), before));
-}
-
-/** The changed subgraph that declares something else than before; else the first that has the element now. */
-function ownerOf({ base, proposed, changed }: Compared, coordinate: string, part: DemandPart): string | null {
-  const text = (side: ProtectionSide, name: string): string => JSON.stringify(canonicalDemand(partOf(both(side.in(name, coordinate), { critical: false, requirements: [] }), part)));
-  return changed.find((name) => proposed.declared.has(name) && text(base, name) !== text(proposed, name)) ?? changed.find((name) => text(base, name) !== text(proposed, name)) ?? null;
 }
 
 function meets(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {

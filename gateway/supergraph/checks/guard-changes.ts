@@ -1,19 +1,18 @@
 /** Finds changes of what guards beside demands: costs, list sizes, sharing marks, visibility, the constitution's label, and the names guards go by. */
 import type { ListSize } from '../directive-data.js';
 import type { Declared, DeclaredProtection, Guard } from './declared-protection.js';
+import type { Compared } from './demand-changes.js';
 import type { FindingDraft } from './finding-draft.js';
-import type { ProtectionSide } from './protection-sides.js';
 
 const APPROVE = 'Keep it as it was, or have the change approved by governance: recorded usage does not excuse it.';
 
 /** Compares what the changed subgraphs declare on elements that exist before and after. */
-export function guardChanges(base: ProtectionSide, proposed: ProtectionSide, changed: readonly string[], coordinates: readonly string[]): FindingDraft[] {
+export function guardChanges({ base, proposed, changed, places }: Compared, coordinates: readonly string[]): FindingDraft[] {
   const drafts: FindingDraft[] = [];
   for (const coordinate of coordinates) {
     if (!base.has(coordinate) || !proposed.has(coordinate)) continue;
     const [before, after] = [base.together(coordinate), proposed.together(coordinate)];
-    const subgraph = changed.find((name) => JSON.stringify(base.in(name, coordinate)) !== JSON.stringify(proposed.in(name, coordinate))) ?? null;
-    const place = { kind: 'PROTECTION', subgraph, coordinate, weighing: null } as const;
+    const place = { kind: 'PROTECTION', subgraph: places.subgraphOf(coordinate), coordinate, weighing: null } as const;
     drafts.push(...weightChange(place, before.weight ?? base.defaultWeight(coordinate), after.weight ?? proposed.defaultWeight(coordinate)), ...sizeChange(place, before.listSize, after.listSize));
     if (before.isInaccessible && !after.isInaccessible) {
       drafts.push({ ...place, code: 'NEWLY_VISIBLE', criticality: 'DANGEROUS', before: 'INACCESSIBLE', after: 'VISIBLE', message: `${coordinate} was @inaccessible and can now be seen by clients.`, remedy: 'Make sure that it carries the demands of what may be public.' });
@@ -28,7 +27,7 @@ export function guardChanges(base: ProtectionSide, proposed: ProtectionSide, cha
 }
 
 /** Coordinates of which changed subgraphs declare something, before or after, in order. */
-export function declaredCoordinates(base: ProtectionSide, proposed: ProtectionSide, changed: readonly string[]): string[] {
+export function declaredCoordinates({ base, proposed, changed }: Pick<Compared, 'base' | 'proposed' | 'changed'>): string[] {
   return [...new Set([base, proposed].flatMap((side) => changed.flatMap((name) => [...(side.declared.get(name)?.elements.keys() ?? [])])))].sort();
 }
 

@@ -25,7 +25,9 @@ export function schemaSetChange(base: readonly SubgraphSchema[], proposed: reado
   const before = new Map(base.map((subgraph) => [subgraph.name, subgraph]));
   const after = new Map(proposed.map((subgraph) => [subgraph.name, subgraph]));
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
-  const differs = (name: string, part: 'url' | 'sdl'): boolean => before.get(name)?.[part] !== after.get(name)?.[part];
+  // Two of one name are never what is published; composing refuses them.
+  const repeated = new Set(proposed.flatMap(({ name }, index) => (proposed.findIndex((other) => other.name === name) === index ? [] : [name])));
+  const differs = (name: string, part: 'url' | 'sdl'): boolean => repeated.has(name) || before.get(name)?.[part] !== after.get(name)?.[part];
   return {
     names: names.filter((name) => differs(name, 'url') || differs(name, 'sdl')),
     rewritten: names.filter((name) => after.has(name) && differs(name, 'sdl')),
