@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { findBreakingChanges, parse, print, type DocumentNode } from 'graphql';
 import { checkSchema } from '../../gateway/supergraph/checks/check-schema.js';
 import type { Criticality, SchemaCheckReport, SchemaFinding, SubgraphSchema } from '../../ops/runtime/schema-check.js';
-import { BASE, changed, HASH, NOW, recorded, request, UNUSED, USED, type Replacement } from './schema-changes-graph.js';
+import { BASE, changed, HASH, recorded, request, UNUSED, USED, type Replacement } from './schema-changes-graph.js';
 
 /** What a finding is when everything is used, and when nothing of it is. */
 type Weighed = readonly [used: Criticality, unused: Criticality];
