@@ -136,3 +136,6 @@ export interface SchemaCheckReport {
   /** What was run and what could be left out because the change does not touch it. */
   readonly steps: readonly { readonly step: string; readonly ran: boolean; readonly milliseconds: number; readonly note: string }[];
 }
+
+/** What a check that runs in another thread or process answers; `error` when it could not be made, which is no verdict. */
+export type SchemaCheckAnswer = { readonly report: SchemaCheckReport } | { readonly error: { readonly message: string } };
