@@ -35,11 +35,13 @@ export function keyed(run: Run, variables: Record<string, unknown>): Record<stri
 /**
  * Sends a document; what a mutation refused becomes an error, and an unknown outcome says how to repeat it.
  * Errors at single fields of a query are told on standard error and the rest is used.
+ * @param refused looks at the answer of a mutation first, and may throw what says more than its message.
  */
-export async function send<T = Record<string, unknown>>(run: Run, operation: string, variables: Readonly<Record<string, unknown>>): Promise<T> {
+export async function send<T = Record<string, unknown>>(run: Run, operation: string, variables: Readonly<Record<string, unknown>>, refused?: (root: unknown) => void): Promise<T> {
   try {
     const data = await run.graph.ask(operation, variables, { partial: (errors) => tellPartial(run, errors) });
     const [root] = Object.values(data);
+    refused?.(root);
     if (shippedDocument(operation).kind === 'mutation') refuseProblem(root);
     return data as T;
   } catch (error) {

@@ -65,7 +65,7 @@ export interface StreamRequest {
 }
 
 /** Work that a table cannot say. */
-export type ActName = 'approve' | 'completion' | 'deploy' | 'health' | 'loadTest' | 'login' | 'logout' | 'rollback' | 'setPassword' | 'status' | 'submitProof' | 'top' | 'wait' | 'watchOnly';
+export type ActName = 'approve' | 'completion' | 'deploy' | 'health' | 'loadTest' | 'login' | 'logout' | 'rollback' | 'schemaApprove' | 'schemaCheck' | 'schemaCompose' | 'schemaDiff' | 'schemaPublish' | 'setPassword' | 'status' | 'submitProof' | 'top' | 'wait' | 'watchOnly';
 
 export interface Verb {
   /** The words after `acgs`, for example `incidents acknowledge`. */

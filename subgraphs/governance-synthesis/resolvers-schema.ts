@@ -89,7 +89,10 @@ export function createSchemaResolvers({ registry, schemas, usage }: SchemaResolv
       requestedBy: ({ requestedById }) => reference(requestedById),
       approvals: ({ id }, _args, context) => schemas.approvalsOf(context, id),
     },
-    SchemaFinding: { affected: ({ affected }) => [...affected] },
+    SchemaFinding: {
+      affected: ({ affected }) => [...affected],
+      line: ({ line }) => line ?? null,
+    },
     SchemaAffectedOperation: { shipped: ({ origin }) => origin === 'shipped' },
     SchemaApproval: {
       approver: ({ approverId }) => reference(approverId),

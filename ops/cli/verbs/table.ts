@@ -1,4 +1,4 @@
-/** The one table of every verb. A new capability adds its group here; the schema registry's verbs (`acgs schema …`) take their place beside the others. */
+/** The one table of every verb. A new capability adds its group here. */
 import type { Verb, VerbGroup } from '../verb.js';
 import { ALERTS } from './alerts.js';
 import { CAB, CHANGES, DECISIONS } from './changes.js';
@@ -7,12 +7,13 @@ import { AUDIT, COMPLIANCE, POLICY, SERVICE, VERIFY } from './governance.js';
 import { INCIDENTS } from './incidents.js';
 import { ON_CALL, TEAMS } from './on-call.js';
 import { KEYS, PEOPLE, ROLES, SESSIONS } from './people.js';
+import { SCHEMA } from './schema.js';
 import { GENERAL } from './session.js';
 
 /** In the order of help and reference; the first has no noun. */
 export const GROUPS: readonly VerbGroup[] = [
   { ...GENERAL, verbs: [...GENERAL.verbs, ...DECISIONS, ...DELIVERY] },
-  ALERTS, INCIDENTS, ON_CALL, TEAMS, CHANGES, CAB, DEPLOYMENTS, INSTANCES, MODELS, SERVICE, AUDIT, COMPLIANCE, POLICY, VERIFY, PEOPLE, ROLES, KEYS, SESSIONS,
+  ALERTS, INCIDENTS, ON_CALL, TEAMS, CHANGES, CAB, DEPLOYMENTS, INSTANCES, MODELS, SERVICE, AUDIT, COMPLIANCE, POLICY, VERIFY, SCHEMA, PEOPLE, ROLES, KEYS, SESSIONS,
 ];
 
 export const VERBS: readonly Verb[] = GROUPS.flatMap(({ verbs }) => verbs);
