@@ -1,10 +1,10 @@
 /** Use cases of the schema registry: check, approve, publish, roll back, and the installation of a release. */
 import { randomUUID } from 'node:crypto';
-import { sha256Hex } from '../../ops/runtime/canonical-json.js';
+import { canonicalJson, sha256Hex } from '../../ops/runtime/canonical-json.js';
 import { shippedContract, shippedOperations, shippedSupergraph } from '../../ops/runtime/contracts.js';
 import type { SchemaCheckReport } from '../../ops/runtime/schema-check.js';
 import { defaultPortOf, SUBGRAPH_NAMES } from '../../ops/runtime/subgraph-names.js';
-import type { UnitOfWork } from '../kernel/commands.js';
+import type { Command, UnitOfWork } from '../kernel/commands.js';
 import type { SubgraphContext } from '../kernel/context.js';
 import type { SubgraphDeps } from '../kernel/define-subgraph.js';
 import { conflict, expectVersion, forbidden, invalidInput, notFound } from '../kernel/refusals.js';
@@ -65,16 +65,21 @@ const MAX_TEXT = 2_000;
 const MAX_FINDINGS = 1_000;
 
 export class SchemaRegistry {
+  /** Commands under way, by whose they are and what they ask: one that comes again meanwhile waits for the first. */
+  private readonly underWay = new Map<string, Promise<unknown>>();
+
   constructor(private readonly parts: RegistryParts) {}
 
   /** Checks a change against what is in force and keeps the report. @throws Refusal InvalidInput. */
-  async check(context: SubgraphContext, input: CheckInput, idempotencyKey: Maybe<string>): Promise<{ readonly id: string }> {
+  check(context: SubgraphContext, input: CheckInput, idempotencyKey: Maybe<string>): Promise<{ readonly id: string }> {
     const command = { field: 'checkSchema', idempotencyKey, input };
-    const known = await this.parts.deps.commands.known<{ id: string }>(context, command);
-    if (known !== null) return known;
-    const base = await this.base();
-    const { report } = await this.run(base, input);
-    return this.parts.deps.commands.run(context, command, (unit) => this.keep(unit, base, input, report));
+    return this.once(context, command, async () => {
+      const known = await this.parts.deps.commands.known<{ id: string }>(context, command);
+      if (known !== null) return known;
+      const base = await this.base();
+      const { report } = await this.run(base, input);
+      return this.parts.deps.commands.run(context, command, (unit) => this.keep(unit, base, input, report));
+    });
   }
 
   /**
@@ -110,11 +115,15 @@ export class SchemaRegistry {
    * Publishes a change: it is checked again here, whatever was checked before.
    * @throws Refusal InvalidInput; Conflict when another version came into force meanwhile.
    */
-  async publish(context: SubgraphContext, input: PublishInput, idempotencyKey: Maybe<string>): Promise<Publication> {
+  publish(context: SubgraphContext, input: PublishInput, idempotencyKey: Maybe<string>): Promise<Publication> {
+    const command = { field: 'publishSchema', idempotencyKey, input };
+    return this.once(context, command, () => this.publishNow(context, input, command));
+  }
+
+  private async publishNow(context: SubgraphContext, input: PublishInput, command: Command): Promise<Publication> {
     const { deps, checks } = this.parts;
     const publisher = context.requirePrincipal();
     checkText(input.message, 'input.message');
-    const command = { field: 'publishSchema', idempotencyKey, input };
     const known = await deps.commands.known<{ activation: number }>(context, command);
     if (known !== null) return { outcome: 'ACTIVATED', activation: known.activation };
     const base = await this.base();
@@ -181,6 +190,17 @@ export class SchemaRegistry {
     }).catch((error: unknown) => {
       if (!(error instanceof AlreadyInstalled)) throw error;
     });
+  }
+
+  /** A check takes seconds and may outlast the request that asked for it; whoever asks again with the same key waits for that one. */
+  private once<T>(context: SubgraphContext, { field, idempotencyKey, input }: Command, work: () => Promise<T>): Promise<T> {
+    if (idempotencyKey === null || idempotencyKey === undefined) return work();
+    const name = canonicalJson([context.requirePrincipal().id, field, idempotencyKey, input]);
+    const known = this.underWay.get(name) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const running = work().finally(() => { this.underWay.delete(name); });
+    this.underWay.set(name, running);
+    return running;
   }
 
   private async base(): Promise<Base> {

@@ -3,6 +3,7 @@ import type { AffectedOperation, SchemaCheckReport, SchemaFinding } from '../../
 import type { Run } from '../act.js';
 import { CliError, EXIT } from '../exit-codes.js';
 import { dryRun, keyed, send } from '../run-verb.js';
+import { patiently } from '../schema/patience.js';
 import { showReport } from '../schema/report.js';
 import { changedOf, readBaseDirectory, readRevision, readSources, shippedBeside, type SourceSchema, type SourceValues } from '../schema/sources.js';
 
@@ -47,7 +48,8 @@ async function checkByRegistry(run: Run, sources: readonly SourceSchema[]): Prom
   const { activeSchema } = await send<ActiveSchema & Record<string, unknown>>(run, 'active-schema', {});
   const subgraphs = changedOf(sources, activeSchema?.version.subgraphs ?? []);
   if (subgraphs.length === 0) return showReport(run, nothingChanged(activeSchema?.version.setDigest ?? ''), []);
-  const { checkSchema: { check } } = await send<Checked & Record<string, unknown>>(run, 'check-schema', keyed(run, { input: { subgraphs, origin } }));
+  const variables = keyed(run, { input: { subgraphs, origin } });
+  const { checkSchema: { check } } = await patiently(run, `checking ${subgraphs.map(({ name }) => name).join(', ')}`, () => send<Checked & Record<string, unknown>>(run, 'check-schema', variables));
   const footer = [`Kept as ${check.id}.`];
   if (check.findingCount > check.findings.length) footer.push(`${check.findingCount - check.findings.length} more findings are kept with it.`);
   if (check.approval === 'NEEDED') footer.push(`Somebody else approves it: acgs schema approve ${check.id} --digest ${check.proposedDigest}`);

@@ -2,6 +2,7 @@
 import type { Run } from '../act.js';
 import { CliError, EXIT } from '../exit-codes.js';
 import { confirmed, dryRun, keyed, send, show } from '../run-verb.js';
+import { patiently } from '../schema/patience.js';
 import { changedOf, readSources } from '../schema/sources.js';
 import type { GraphRequest } from '../verb.js';
 import { originOf, type ActiveSchema } from './schema-check.js';
@@ -28,7 +29,8 @@ export async function schemaPublish(run: Run): Promise<number> {
     return EXIT.OK.code;
   }
   await confirmed(run, `Publish ${subgraphs.map(({ name }) => name).join(', ')} to every gateway?`);
-  const data = await send<Published & Record<string, unknown>>(run, 'publish-schema', variables(subgraphs, activeSchema?.version.id ?? null), (root) => refused(root as Published['publishSchema']));
+  const sent = variables(subgraphs, activeSchema?.version.id ?? null);
+  const data = await patiently(run, 'publishing', () => send<Published & Record<string, unknown>>(run, 'publish-schema', sent, (root) => refused(root as Published['publishSchema'])));
   return show(run, PUBLISHED, data);
 }
 

@@ -33,7 +33,8 @@ export function verdictSentence({ verdict, approval, findings, changed }: Schema
 }
 
 /** What the findings were weighed by, and what that is worth. */
-export function usageSentence({ usage: { state, from, to, operations, requests } }: SchemaCheckReport): string {
+export function usageSentence({ changed, usage: { state, from, to, operations, requests } }: SchemaCheckReport): string {
+  if (changed.length === 0) return 'There was nothing to weigh.';
   const period = `${counted(operations, 'operation')}, ${counted(requests, 'request')}, ${from ?? '?'} to ${to ?? '?'}`;
   const sentences: Readonly<Record<UsageState, string>> = {
     FRESH: `Weighed by recorded usage: ${period}.`,
