@@ -1,4 +1,4 @@
-/** Generates a graph of any size for the schema check to work on: each subgraph owns an entity, extends its neighbour's and follows the conventions of the house. */
+/** Generates a graph of any size for the schema check to work on: each subgraph owns an entity and extends its neighbour's. */
 import type { SubgraphSchema } from '../runtime/schema-check.js';
 
 /** Output fields of each subgraph below that do not grow with its size: root fields, the page, the extension of the neighbour's entity. */

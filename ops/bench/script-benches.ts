@@ -8,6 +8,7 @@ const SCRIPTS: ReadonlyMap<string, string> = new Map([
   ['gateway-planning', 'gateway-planning.js'],
   ['gateway-cache', 'gateway-cache.js'],
   ['gateway-subscribers', 'gateway-subscribers.js'],
+  ['schema-check', 'schema-check.js'],
 ]);
 
 /**
