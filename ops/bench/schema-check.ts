@@ -7,10 +7,10 @@
  */
 import '../../gateway/telemetry-config.js';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { composeSupergraph } from '../../gateway/supergraph/compose.js';
-import { fullSdl } from '../../gateway/supergraph/sources.js';
+import { shippedContract, shippedOperations } from '../runtime/contracts.js';
 import { sha256Hex } from '../runtime/canonical-json.js';
 import { projectPath } from '../runtime/package-root.js';
 import type { RecordedOperation, SchemaCheckAnswer, SchemaCheckReport, SchemaCheckRequest, SubgraphSchema } from '../runtime/schema-check.js';
@@ -52,9 +52,8 @@ async function measure(name: string, request: SchemaCheckRequest, rounds: number
 }
 
 function ownRequest(): SchemaCheckRequest {
-  const base = SUBGRAPH_NAMES.map((name): SubgraphSchema => ({ name, url: `http://127.0.0.1/${name}`, sdl: fullSdl(readFileSync(projectPath('schema', 'subgraphs', `${name}.graphql`), 'utf8')) }));
-  const folder = projectPath('schema', 'operations');
-  const operations = readdirSync(folder).map((file) => ({ name: file, text: readFileSync(`${folder}/${file}`, 'utf8'), client: 'acgs' }));
+  const base = SUBGRAPH_NAMES.map((name): SubgraphSchema => ({ name, url: `http://127.0.0.1/${name}`, sdl: shippedContract(name) }));
+  const operations = shippedOperations().map((document) => ({ ...document, client: 'acgs' }));
   return requestFor(base, 'policy-governance', 'summary: String!', 'summary: String', operations, []);
 }
 

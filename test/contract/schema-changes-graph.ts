@@ -9,7 +9,7 @@ export const NOW = '2026-03-01T12:00:00.000Z';
 
 /** The comment sets the heads of the two apart, so that one can be replaced. */
 const head = (name: string): string => `extend schema # of ${name}
-  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy", "@key", "@shareable", "@external", "@requires", "@inaccessible", "@tag", "@composeDirective", "@authenticated", "@requiresScopes", "@cost", "@listSize"])
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy", "@key", "@shareable", "@external", "@requires", "@inaccessible", "@tag", "@override", "@composeDirective", "@authenticated", "@requiresScopes", "@cost", "@listSize"])
   @link(url: "https://specs.acgs.internal/constitutional/v1.0", import: ["@constitutional"])
   @link(url: "https://specs.acgs.internal/impersonal/v1.0", import: ["@impersonal"])
   @link(url: "https://specs.acgs.internal/caching/v1.0", import: ["@cacheControl"])
@@ -39,6 +39,7 @@ type Mutation {
   "State." state: OrderState!
   "Note." note("Longest, characters." limit: Int = 100): String
   "Total." total: Float
+  "Weight." grams: Int @cost(weight: 5) @authenticated
   "What it cost us." margin: Float @policy(policies: [["finance"]])
   "Internal number." rowId: Int @inaccessible
   "Lines." lines: [Line!]! @tag(name: "public")
@@ -91,7 +92,7 @@ export function recorded(text: string, coordinates: readonly string[], client = 
 }
 
 const EVERYTHING = [
-  recorded('query Orders($first: Int, $state: OrderState) { orders(first: $first, filter: { state: $state, text: "" }) { nodes { ...O } hasMore } order(id: "") { ...O note(limit: 0) } } fragment O on Order { id name state note total margin lines { item count price } place owner { displayName email joined } rating }', ['OrderState.NEW', 'OrderState.PAID', 'OrderState.CANCELLED']),
+  recorded('query Orders($first: Int, $state: OrderState) { orders(first: $first, filter: { state: $state, text: "" }) { nodes { ...O } hasMore } order(id: "") { ...O note(limit: 0) } } fragment O on Order { id name state note total grams margin lines { item count price } place owner { displayName email joined } rating }', ['OrderState.NEW', 'OrderState.PAID', 'OrderState.CANCELLED']),
   recorded('query Search { search(text: "", mode: LOOSE) { __typename ... on Order { name } ... on Memo { text } } book { pages title } vault { gold silver } named { name ... on Memo { text } } me { displayName email joined } ping }', []),
   recorded('mutation Place($input: OrderInput!) { placeOrder(input: $input) { ... on Order { id } ... on Refusal { code } } markRead(id: "") { __typename } }', ['OrderInput.name', 'OrderInput.note', 'OrderInput.state', 'OrderInput.lines', 'OrderState.NEW', 'OrderState.CANCELLED'], 'mobile', 7),
 ];

@@ -162,6 +162,13 @@ type Mutation { act: Int @authenticated ${fields} }` }];
   });
 });
 
+test('a field that another subgraph took over keeps its guards until the old one is removed, which is found then', () => {
+  const taken: Replacement = ['"Rating." rating: Int', '"Rating." rating: Int "Weight." grams: Int @override(from: "orders")'];
+  const codes = ({ findings }: SchemaCheckReport): string[] => findings.map(({ criticality, code, coordinate }) => `${criticality} ${code} ${coordinate}`);
+  expect(codes(check([taken]))).toEqual([]);
+  expect(codes(checkSchema(request(changed(taken, ['"Weight." grams: Int @cost(weight: 5) @authenticated', '']), { base: changed(taken), usage: UNUSED })))).toEqual(['BREAKING COST_LOWERED Order.grams', 'BREAKING PROTECTION_REMOVED Order.grams']);
+});
+
 describe('input that cannot be served', () => {
   const refused: readonly [string, Replacement, string, string][] = [
     ['does not parse', ['"A line." type Line {', '"A line." type Line {{'], 'INVALID_SDL', 'COMPOSITION'],

@@ -1,10 +1,13 @@
 /** A schema check seen from outside: in a worker thread of the built output, on our own contracts, and printed in every form. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from '@jest/globals';
 import '../../gateway/telemetry-config.js';
+import { parse } from 'graphql';
 import { checkSchema } from '../../gateway/supergraph/checks/check-schema.js';
+import { largeGraph } from '../../ops/bench/large-graph.js';
 import { readSubgraphSources } from '../../gateway/supergraph/sources.js';
 import { exitCodeOf } from '../../ops/cli/schema-report/exit-code.js';
 import { FindingPlaces, type SchemaFile } from '../../ops/cli/schema-report/finding-places.js';
@@ -15,6 +18,7 @@ import { sarifReport } from '../../ops/cli/schema-report/sarif-report.js';
 import { tableReport } from '../../ops/cli/schema-report/table-report.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import type { SchemaCheckAnswer, SchemaCheckReport, SchemaCheckRequest, SchemaFinding } from '../../ops/runtime/schema-check.js';
+import { FINDING_CODES } from '../../ops/runtime/schema-finding-codes.js';
 import { changed, HASH, NOW, recorded, request, USED } from './schema-changes-graph.js';
 
 const WORKER = projectPath('dist', 'gateway', 'supergraph', 'checks', 'check-worker.js');
@@ -61,6 +65,21 @@ describe('our own contracts', () => {
     expect(names).toEqual(['formal-verification']);
     expect(findings.filter(({ criticality }) => criticality === 'BREAKING').map(({ code, coordinate }) => `${code} ${coordinate}`)).toEqual(['COST_LOWERED Mutation.submitProof', 'PROTECTION_REMOVED Mutation.submitProof', 'PROTECTION_REMOVED Mutation.submitProof']);
   });
+});
+
+test('docs/schema-checks.md names exactly the codes that the check can give', () => {
+  const rows = [...readFileSync(projectPath('docs', 'schema-checks.md'), 'utf8').matchAll(/^\| (.+?) \| (COMPOSITION|CONSTITUTION|PROTECTION|SHAPE|LINT) \|/gm)];
+  const documented = rows.flatMap(([, codes = '', kind]) => codes.split(', ').map((code) => `${kind} ${code.replaceAll('`', '')}`));
+  expect(documented.sort()).toEqual([...FINDING_CODES].map(([code, kind]) => `${kind} ${code}`).sort());
+});
+
+test('the graph of the benchmark has as many fields as it says, and can be served', () => {
+  const graph = largeGraph({ subgraphs: 3, fields: 200, hash: HASH, constitutional: readFileSync(projectPath('schema', 'constitutional.graphql'), 'utf8') });
+  const fields = graph.flatMap(({ sdl }) => parse(sdl).definitions.flatMap((node) => (node.kind === 'ObjectTypeDefinition' ? [...(node.fields ?? [])] : [])));
+  expect(fields).toHaveLength(200);
+  const report = checkSchema({ base: [], proposed: graph, accepted: [HASH], operations: [], usage: null, approved: [], now: NOW });
+  expect([report.verdict, report.findings.map(({ code }) => code)]).toEqual(['SAFE', ['SUBGRAPH_ADDED', 'SUBGRAPH_ADDED', 'SUBGRAPH_ADDED', 'MUTATION_RESULT', 'MUTATION_RESULT', 'MUTATION_RESULT']]);
+  expect(() => largeGraph({ subgraphs: 200, fields: 200, hash: HASH, constitutional: '' })).toThrow(RangeError);
 });
 
 const SDL = 'type Query {\n  "One."\n  order(\n    "Which."\n    id: ID!\n  ): Order\n}\n\ntype Order @key(fields: "id") {\n  id: ID!\n}\nenum State { NEW }\n';

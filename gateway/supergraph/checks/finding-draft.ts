@@ -1,6 +1,7 @@
 /** A finding before it is weighed by usage and looked up among the approvals. */
 import { canonicalJson, sha256Hex } from '../../../ops/runtime/canonical-json.js';
 import type { Criticality, FindingKind } from '../../../ops/runtime/schema-check.js';
+import type { FindingCode } from '../../../ops/runtime/schema-finding-codes.js';
 
 /** Which operations a change would break, and what it is when there are none. */
 export interface Weighing {
@@ -17,8 +18,11 @@ export interface Weighing {
   readonly unused: Criticality;
 }
 
+/** A code of Apollo's composition, which has a registry of its own. */
+export type CompositionRule = string & { readonly __rule: true };
+
 export interface FindingDraft {
-  readonly code: string;
+  readonly code: FindingCode | CompositionRule;
   readonly kind: FindingKind;
   /** What it is when usage does not excuse it. */
   readonly criticality: Criticality;

@@ -6,12 +6,15 @@ import type { FindingDraft } from './finding-draft.js';
 
 const APPROVE = 'Keep it as it was, or have the change approved by governance: recorded usage does not excuse it.';
 
-/** Compares what the changed subgraphs declare on elements that exist before and after. */
+/**
+ * Compares what the composed schema carries, and what changed subgraphs say of themselves, on elements that exist before and after.
+ * @param coordinates of which changed subgraphs declare something.
+ */
 export function guardChanges({ base, proposed, changed, places }: Compared, coordinates: readonly string[]): FindingDraft[] {
   const drafts: FindingDraft[] = [];
-  for (const coordinate of coordinates) {
+  for (const coordinate of [...new Set([...coordinates, ...base.guarded(), ...proposed.guarded()])].sort()) {
     if (!base.has(coordinate) || !proposed.has(coordinate)) continue;
-    const [before, after] = [base.together(coordinate), proposed.together(coordinate)];
+    const [before, after] = [base.carried(coordinate), proposed.carried(coordinate)];
     const place = { kind: 'PROTECTION', subgraph: places.subgraphOf(coordinate), coordinate, weighing: null } as const;
     drafts.push(...weightChange(place, before.weight ?? base.defaultWeight(coordinate), after.weight ?? proposed.defaultWeight(coordinate)), ...sizeChange(place, before.listSize, after.listSize));
     if (before.isInaccessible && !after.isInaccessible) {

@@ -1,5 +1,6 @@
 /** The conventions of the house as rules over one element of a subgraph's schema; none of them breaks a client. */
 import { Kind, type ConstDirectiveNode, type EnumValueDefinitionNode, type FieldDefinitionNode, type InputValueDefinitionNode, type TypeDefinitionNode, type TypeExtensionNode, type TypeNode } from 'graphql';
+import type { FindingCode } from '../../../ops/runtime/schema-finding-codes.js';
 
 /** What a rule may know of the rest of the document. */
 export interface LintContext {
@@ -15,7 +16,7 @@ export interface LintContext {
 }
 
 export interface LintProblem {
-  readonly code: string;
+  readonly code: FindingCode;
   readonly message: string;
   readonly remedy: string;
 }

@@ -1,9 +1,8 @@
 /** One side of a comparison of protections: what each subgraph declares, what they declare together, and what reading demands in the end. */
 import { baseType, isCompositeType, isInputObjectType, isInterfaceType, isObjectType, type NamedType, type Schema } from '@apollo/federation-internals';
-import type { ListSize } from '../directive-data.js';
 import { DemandReader } from '../directive-demands.js';
 import { fieldsType } from '../directive-values.js';
-import { NOTHING_DECLARED, type Declared, type DeclaredProtection } from './declared-protection.js';
+import { NOTHING_DECLARED, readDeclaredProtection, type Declared, type DeclaredProtection } from './declared-protection.js';
 import { both, type Demand } from './requirement-logic.js';
 
 /** Parts of a schema coordinate. */
@@ -11,6 +10,8 @@ const COORDINATE = /^(\w+)(?:\.(\w+)(?:\((\w+):\))?)?$/;
 
 export class ProtectionSide {
   private readonly demands: DemandReader;
+  /** What the composed schema itself carries, merged as composition merges it. */
+  private readonly composed: DeclaredProtection;
 
   /**
    * @param declared by name of subgraph.
@@ -19,6 +20,17 @@ export class ProtectionSide {
    */
   constructor(readonly declared: ReadonlyMap<string, DeclaredProtection>, private readonly supergraph: Schema) {
     this.demands = new DemandReader(supergraph);
+    this.composed = readDeclaredProtection(supergraph);
+  }
+
+  /** Elements of the composed schema that carry a guarding directive. */
+  guarded(): Iterable<string> {
+    return this.composed.elements.keys();
+  }
+
+  /** What the composed schema carries on an element. */
+  carried(coordinate: string): Declared {
+    return this.composed.elements.get(coordinate) ?? NOTHING_DECLARED;
   }
 
   has(coordinate: string): boolean {
@@ -30,11 +42,11 @@ export class ProtectionSide {
     return this.declared.get(subgraph)?.elements.get(coordinate) ?? NOTHING_DECLARED;
   }
 
-  /** What all subgraphs declare together, merged as composition merges it: demands add up, the dearest cost counts. */
-  together(coordinate: string): Declared {
-    return [...this.declared.values()].reduce((merged, { elements }) => {
+  /** What all subgraphs demand together. */
+  together(coordinate: string): Demand {
+    return [...this.declared.values()].reduce<Demand>((merged, { elements }) => {
       const own = elements.get(coordinate);
-      return own === undefined ? merged : merge(merged, own);
+      return own === undefined ? merged : both(merged, own);
     }, NOTHING_DECLARED);
   }
 
@@ -99,25 +111,4 @@ export class ProtectionSide {
   private named(ids: readonly number[]): Demand['requirements'] {
     return ids.flatMap((id) => this.demands.requirements[id] ?? []);
   }
-}
-
-function merge(left: Declared, right: Declared): Declared {
-  return {
-    ...both(left, right),
-    weight: left.weight === null || right.weight === null ? (left.weight ?? right.weight) : Math.max(left.weight, right.weight),
-    listSize: left.listSize === null || right.listSize === null ? (left.listSize ?? right.listSize) : mergeSizes(left.listSize, right.listSize),
-    isImpersonal: left.isImpersonal || right.isImpersonal,
-    cacheScope: [left.cacheScope, right.cacheScope].includes('PUBLIC') ? 'PUBLIC' : (left.cacheScope ?? right.cacheScope),
-    isInaccessible: left.isInaccessible || right.isInaccessible,
-  };
-}
-
-function mergeSizes(left: ListSize, right: ListSize): ListSize {
-  const sizes = [left.assumedSize, right.assumedSize].filter((size) => size !== null);
-  return {
-    assumedSize: sizes.length === 0 ? null : Math.max(...sizes),
-    slicingArguments: [...new Set([...left.slicingArguments, ...right.slicingArguments])],
-    sizedFields: [...new Set([...left.sizedFields, ...right.sizedFields])],
-    requireOneSlicingArgument: left.requireOneSlicingArgument || right.requireOneSlicingArgument,
-  };
 }

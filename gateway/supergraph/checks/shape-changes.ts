@@ -100,14 +100,14 @@ function valueChanges(before: GraphQLEnumType, after: GraphQLEnumType, use: Type
     const now = after.getValue(name);
     if (now == null) {
       // Whoever only reads the enum never meets the value again; whoever sends it is refused.
-      const change = { code: 'ENUM_VALUE_REMOVED', coordinate, message: `${coordinate} was removed.`, before: name, after: null };
+      const change = { code: 'ENUM_VALUE_REMOVED' as const, coordinate, message: `${coordinate} was removed.`, before: name, after: null };
       const readBy = [`out:${before.name}`];
       drafts.push(use.isInput ? breaking(change, [coordinate], { readBy }) : noticeable(change, readBy, 'Make sure that no client waits for the value.'));
     } else drafts.push(...deprecation(coordinate, deprecationReason, now.deprecationReason));
   }
   for (const { name } of after.getValues()) {
     if (before.getValue(name) != null) continue;
-    const change = { code: 'ENUM_VALUE_ADDED', coordinate: `${before.name}.${name}`, message: `${before.name}.${name} was added.`, before: null, after: name };
+    const change = { code: 'ENUM_VALUE_ADDED' as const, coordinate: `${before.name}.${name}`, message: `${before.name}.${name} was added.`, before: null, after: name };
     drafts.push(use.isOutput ? dangerous(change, EXPECT_MORE) : safe(change));
   }
   return drafts;

@@ -1,11 +1,12 @@
 /** Makes findings about what clients see, and says which operations each would break. */
+import type { FindingCode } from '../../../ops/runtime/schema-finding-codes.js';
 import type { FindingDraft } from './finding-draft.js';
 
 /** A change of the client schema, before it is known in which subgraph it was made. */
 export type ShapeDraft = Omit<FindingDraft, 'subgraph'>;
 
 interface Change {
-  readonly code: string;
+  readonly code: FindingCode;
   readonly coordinate: string;
   readonly message: string;
   readonly before: unknown;

@@ -5,7 +5,7 @@ import type { SubgraphSchema } from '../../../ops/runtime/schema-check.js';
 import { composeSubgraphs, CompositionError, readSubgraph, type ComposedSchema } from '../compose.js';
 import type { CompositionProblem } from '../composition-error.js';
 import { checkSubgraph } from '../constitution-check.js';
-import type { FindingDraft } from './finding-draft.js';
+import type { CompositionRule, FindingDraft } from './finding-draft.js';
 import { inOrder } from './schema-set.js';
 
 /** Subgraphs as they were read: those that cannot be are left out, with what is wrong in `problems`. */
@@ -63,7 +63,7 @@ export function tryComposing({ subgraphs, problems }: ReadSet, satisfiability: b
 /** What is wrong as findings; no usage and no approval excuses them. */
 export function problemDrafts(problems: readonly CompositionProblem[]): FindingDraft[] {
   return problems.map(({ subgraph, code, message, rule, line, coordinate = null }) => ({
-    code: code === 'COMPOSITION_FAILED' ? (rule ?? code) : code, kind: code === 'COMPOSITION_FAILED' || code === 'INVALID_SDL' ? 'COMPOSITION' : 'CONSTITUTION',
+    code: code === 'COMPOSITION_FAILED' ? ((rule as CompositionRule | undefined) ?? code) : code, kind: code === 'COMPOSITION_FAILED' || code === 'INVALID_SDL' ? 'COMPOSITION' : 'CONSTITUTION',
     criticality: 'BREAKING', subgraph, coordinate, message: `${message}${line === undefined ? '' : ` (line ${line})`}`, remedy: 'Correct the schema; no approval helps here.', before: null, after: message, weighing: null, ...(line === undefined ? {} : { line }),
   }));
 }
