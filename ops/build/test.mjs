@@ -11,6 +11,7 @@ const OPTIONAL_BINARIES = [
   { name: 'redis-server', found: () => onPath('redis-server') },
   { name: 'prometheus', found: () => onPath('prometheus') },
   { name: 'prometheus-alertmanager', found: () => onPath('prometheus-alertmanager') || onPath('alertmanager') },
+  ...['shellcheck', 'zsh', 'fish'].map((name) => ({ name, found: () => onPath(name) })),
   { name: 'postgres (Debian server binaries: initdb, pg_basebackup, pg_rewind)', found: hasDebianPostgres },
 ];
 

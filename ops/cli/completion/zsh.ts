@@ -10,7 +10,7 @@ export function zshCompletion({ first, second, verbs }: CompletionWords): string
   const words = (name: string, entries: readonly { readonly word: string; readonly summary: string }[]): string =>
     `    local -a ${name}=(${entries.map(({ word, summary }) => quote(`${word}:${summary.replaceAll(':', '\\:')}`)).join(' ')})\n    _describe -t ${name} ${quote(name)} ${name}`;
   const nouns = [...second].map(([noun, entries]) => `  ${noun})\n${words('verbs', entries)}\n    ;;`);
-  const lines = verbs.map(({ line, options, places }) => `  ${quote(line)})\n    _arguments -s -S ${[...options.flatMap(specification), ...places.map((values, index) => quote(`${index + 1}:word:${values.length > 0 ? `(${values.join(' ')})` : ' '}`)), quote('*:word: ')].join(' ')}\n    ;;`);
+  const lines = verbs.map(({ line, options, places }) => `  ${quote(line)})\n    _arguments -S ${[...options.flatMap(specification), ...places.map((values, index) => quote(`${index + 1}:word:(${values.join(' ')})`))].join(' ')}\n    ;;`);
   return `#compdef acgs
 # Completion of acgs for zsh; made by "acgs completion zsh".
 _acgs_verbs() {

@@ -12,7 +12,7 @@ export interface Screen {
 }
 
 const COLUMNS: Readonly<Record<Pane, readonly Column[]>> = {
-  services: [{ head: 'SERVICE', path: 'id' }, { head: 'VERSION', path: 'activeDeployment.version' }, { head: 'COMPLIANCE', path: 'compliance.score' }, { head: 'ON CALL', path: 'onCall.displayName' }, { head: 'INCIDENTS', path: 'open' }],
+  services: [{ head: 'SERVICE', path: 'id' }, { head: 'VERSION', path: 'activeDeployment.version' }, { head: 'COMPLIANCE', path: 'compliance.score' }, { head: 'INCIDENTS', path: 'open' }, { head: 'ON CALL', path: 'onCall.displayName' }],
   alerts: [{ head: 'LEVEL', path: 'level' }, { head: 'ALERT', path: 'name' }, { head: 'SERVICE', path: 'service.id' }, { head: 'INCIDENT', path: 'incident.id' }, { head: 'SINCE', path: 'startsAt' }],
   incidents: [{ head: 'ID', path: 'id' }, { head: 'SEV', path: 'severity' }, { head: 'STATUS', path: 'status' }, { head: 'SERVICE', path: 'service.id' }, { head: 'TITLE', path: 'title' }],
   changes: [{ head: 'CATEGORY', path: 'category' }, { head: 'STATUS', path: 'status' }, { head: 'SERVICE', path: 'service.id' }, { head: 'TITLE', path: 'title' }],
