@@ -1,5 +1,12 @@
 /** Prometheus metrics of subscriptions. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { closedLabel } from '../../ops/runtime/bounded-label.js';
+
+/** Codes that are counted apart: those of RFC 6455 and those the gateway itself closes with. A client may send any other. */
+const CLOSE_CODES = ['1000', '1001', '1002', '1003', '1005', '1006', '1007', '1008', '1009', '1011', '4400', '4401', '4403', '4406', '4408', '4409', '4429', '4500'];
+
+/** Label of a close code. */
+export const closeLabel = closedLabel(CLOSE_CODES);
 
 /** Series of subscriptions, in the gateway's registry. */
 export interface SubscriptionMetrics {

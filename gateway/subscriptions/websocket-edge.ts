@@ -7,6 +7,7 @@ import { ClientConnection, type ConnectionContext } from './client-connection.js
 import { ClientSocket } from './client-socket.js';
 import { CLOSE } from './standing.js';
 import type { Subscriptions } from './subscriptions.js';
+import { closeLabel } from './subscription-metrics.js';
 
 /** A running edge. */
 export interface WebSocketEdge {
@@ -55,7 +56,7 @@ export function createWebSocketEdge(subscriptions: Subscriptions): WebSocketEdge
 
   const onGone = (socket: OwnedWebSocket, code: number): void => {
     sockets.delete(socket);
-    hub.metrics.closes.inc({ code: String(code) });
+    hub.metrics.closes.inc({ code: closeLabel(String(code)) });
     if (socket.connection !== undefined) {
       sweeper.remove(socket.connection);
       socket.connection.closed();

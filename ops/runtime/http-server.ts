@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AcgsError, type ErrorCode } from './errors.js';
 import type { Logger } from './logger.js';
+import { expose } from './open-metrics.js';
 import { readBody, RequestAborted } from './request-body.js';
 import { createTlsServer, mayCall, type ServerTls } from './tls-server.js';
 import type { Registry } from 'prom-client';
@@ -114,7 +115,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       const { ready, detail } = await options.readiness();
       return jsonReply(ready && !draining ? 200 : 503, { status: draining ? 'draining' : ready ? 'ready' : 'unready', ...detail });
     },
-    'GET /metrics': async () => ({ status: 200, headers: { 'content-type': options.registry.contentType }, body: await options.registry.metrics() }),
+    'GET /metrics': async ({ headers: { accept } }) => {
+      const { contentType, body } = await expose(options.registry, accept);
+      return { status: 200, headers: { 'content-type': contentType, vary: 'accept' }, body };
+    },
     ...options.routes,
   };
 

@@ -2,14 +2,26 @@
  * Counts and observations by hand, handed over when someone looks: a metric with labels costs a microsecond or two each
  * time it is touched, and the paths of a request touch a dozen.
  */
+import { OTHER } from './bounded-label.js';
+
+/** Keys of a tally; a label has few values, and whoever makes up more of them counts as `other`. */
+const MAX_KEYS = 200;
 
 /** Adds up by key until the sums are taken. */
 export class Tally {
   private readonly sums = new Map<string, number>();
 
+  /**
+   * @param limit keys that are counted apart; default 200. Keys that come later are counted under `overflow`.
+   * @param overflow default `other`.
+   */
+  constructor(private readonly limit = MAX_KEYS, private readonly overflow = OTHER) {}
+
   /** @param count whole number; 0 makes the key known, so that its series is born at zero. */
   add(key: string, count = 1): void {
-    this.sums.set(key, (this.sums.get(key) ?? 0) + count);
+    const sum = this.sums.get(key);
+    if (sum === undefined && this.sums.size >= this.limit) this.sums.set(this.overflow, (this.sums.get(this.overflow) ?? 0) + count);
+    else this.sums.set(key, (sum ?? 0) + count);
   }
 
   /** Hands over what was added since the last time, for every key that ever was. */

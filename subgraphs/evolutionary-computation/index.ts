@@ -2,6 +2,7 @@
 import { defineSubgraph } from '../kernel/define-subgraph.js';
 import { readEvolutionConfig } from './config.js';
 import { GrantVerifier } from './grant-verifier.js';
+import { showModels } from './model-metrics.js';
 import { HttpProber } from './ports.js';
 import { createResolvers } from './resolvers.js';
 import { seedBaselines } from './service-baseline.js';
@@ -25,6 +26,7 @@ export const evolutionaryComputation = defineSubgraph({
     const config = readEvolutionConfig(environment);
     const parts = { deps, config, prober: new HttpProber(logger, config.instanceTls), grants: new GrantVerifier(dataDirectory, manifest.accepted, clock), ...stores };
     const deployments = new DeploymentService(parts);
+    showModels({ registry: deps.metrics.registry, logger }, stores.models);
     return { parts, deployments, models: new ModelService(parts), instances: new InstanceService(parts), rollbacks: new RollbackService(parts), reading: new EvolutionReading(parts), monitor: new HealthMonitor(parts, deployments) };
   },
   resolvers: createResolvers,

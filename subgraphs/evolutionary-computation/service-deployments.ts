@@ -39,6 +39,8 @@ export class DeploymentService {
 
   constructor(private readonly parts: EvolutionParts) {
     this.finished = new Counter({ name: 'acgs_deployments_total', help: 'Deployments this process carried to their end, by result: active or failed.', labelNames: ['result'], registers: [parts.deps.metrics.registry] });
+    // Born at zero, so that a rate sees the first one too.
+    for (const result of ['active', 'failed']) this.finished.inc({ result }, 0);
   }
 
   /**

@@ -30,6 +30,8 @@ export class RollbackService {
   constructor(private readonly parts: EvolutionParts) {
     const registers = [parts.deps.metrics.registry];
     this.finished = new Counter({ name: 'acgs_rollbacks_total', help: 'Rollbacks that were asked for, by result: done or impossible.', labelNames: ['result'], registers });
+    // Born at zero, so that a rate sees the first one too.
+    for (const result of ['done', 'impossible']) this.finished.inc({ result }, 0);
     this.duration = new Histogram({ name: 'acgs_rollback_duration_seconds', help: 'Time from the begin of a rollback until its new target is written.', buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5], registers });
   }
 

@@ -74,6 +74,15 @@ export class ModelStore {
     return row === null ? null : toAlias(row);
   }
 
+  /** Measured accuracy of the version each model has in production, and of the one it replaced; latest set first. */
+  async inProduction(limit: number): Promise<Array<{ model: string; accuracy: number; before: number | null }>> {
+    return this.database.read((prisma) => prisma.$queryRawUnsafe<Array<{ model: string; accuracy: number; before: number | null }>>(
+      `SELECT a.model_name AS model, v.accuracy, p.accuracy AS before FROM evolutionary_computation.model_alias a
+       JOIN evolutionary_computation.model_version v ON v.id = a.version_id
+       LEFT JOIN evolutionary_computation.model_version p ON p.id = a.previous_version_id
+       WHERE a.alias = 'production' ORDER BY a.set_at DESC LIMIT $1::int`, limit));
+  }
+
   /** Reads an alias and keeps everyone else from moving it, or making it, until the transaction ends. */
   async lockAlias(tx: TransactionClient, modelName: string, alias: string): Promise<ModelAlias | null> {
     await tx.$executeRawUnsafe(`SELECT pg_advisory_xact_lock(hashtextextended('acgs.model-alias.' || $1, 0))`, `${modelName}:${alias}`);

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { Counter } from 'prom-client';
 import type { Stoppable } from '../../ops/runtime/lifecycle.js';
+import { storedGauge } from '../kernel/stored-gauges.js';
+import { CHANGE_STATUSES } from './domain.js';
 import { elapse } from './domain-lifecycle.js';
 import { changeEvent } from './events.js';
 import type { BoardService } from './service-board.js';
@@ -14,6 +16,14 @@ export class ChangeClock {
   private readonly lapsed: Counter<'event'>;
 
   constructor(private readonly parts: ChangeParts, private readonly board: BoardService) {
+    const { metrics: { registry }, logger } = parts.deps;
+    storedGauge({ registry, logger }, {
+      name: 'acgs_change_requests', help: 'Change requests, by status.', labelNames: ['status'],
+      read: async () => {
+        const counts = await parts.changes.byStatus();
+        return CHANGE_STATUSES.map((status) => ({ labels: { status }, value: counts.get(status) ?? 0 }));
+      },
+    });
     this.lapsed = new Counter({ name: 'acgs_change_lapses_total', help: 'Changes that expired and reviews that became overdue.', labelNames: ['event'], registers: [parts.deps.metrics.registry] });
   }
 

@@ -54,6 +54,12 @@ export class ChangeStore {
     return rows.map(toChange);
   }
 
+  /** How many there are, by status. */
+  async byStatus(): Promise<Map<string, number>> {
+    const rows = await this.database.read((prisma) => prisma.changeRequest.groupBy({ by: ['status'], _count: true }));
+    return new Map(rows.map(({ status, _count }) => [status, _count]));
+  }
+
   /** Whether a change's time has come; a cheap look without locks. */
   async anyDue(now: string): Promise<boolean> {
     const rows = await this.database.read((prisma) => prisma.$queryRawUnsafe<Array<{ due: boolean }>>(

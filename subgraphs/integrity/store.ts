@@ -105,6 +105,13 @@ export class AuditStore {
     return Number(row?.size ?? 0);
   }
 
+  /** Changes a subgraph committed, and its leaves. */
+  async coverage(schema: SubgraphSchema): Promise<{ committed: number; leaves: number }> {
+    const { rows } = await this.database.pool.query<{ committed: string; leaves: string }>(
+      `SELECT (SELECT count(*) FROM ${schema}.outbox) AS committed, (SELECT count(*) FROM integrity.leaf WHERE schema = $1) AS leaves`, [schema]);
+    return { committed: Number(rows[0]?.committed ?? 0), leaves: Number(rows[0]?.leaves ?? 0) };
+  }
+
   /** Rows committed and not yet in the log. */
   async pending(schema: SubgraphSchema): Promise<number> {
     const { rows } = await this.database.pool.query<{ pending: string }>(

@@ -1,6 +1,7 @@
 /** The subgraph's own database: a Prisma client under its role, a raw pool for the kernel's tables, and fault mapping. */
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { Gauge, Histogram, type Registry } from 'prom-client';
 import { PrismaClient, type Prisma } from '../../prisma/__generated__/client.js';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { Logger } from '../../ops/runtime/logger.js';
@@ -13,6 +14,8 @@ export interface DatabaseOptions {
   readonly url: string;
   readonly schema: SubgraphSchema;
   readonly logger: Logger;
+  /** Where transactions and connections are counted; nowhere when absent. */
+  readonly registry?: Registry;
   /** Most connections Prisma may hold; default 8. */
   readonly maxConnections?: number;
 }
@@ -29,6 +32,7 @@ export class Database {
   readonly pool: pg.Pool;
   private readonly url: string;
   private readonly logger: Logger;
+  private readonly took: Histogram<'outcome'> | undefined;
   private stopping = false;
 
   constructor(options: DatabaseOptions) {
@@ -39,6 +43,7 @@ export class Database {
     this.prisma = new PrismaClient({ adapter: new PrismaPg({ ...connection, max: options.maxConnections ?? 8 }, { onPoolError: (error) => this.connectionBroke(error) }) });
     this.pool = new pg.Pool({ ...connection, max: 3 });
     this.pool.on('error', (error) => this.connectionBroke(error));
+    this.took = options.registry === undefined ? undefined : countDatabase(options.registry, this.pool);
   }
 
   /** A connection of its own, for LISTEN and session locks; the caller ends it. */
@@ -53,11 +58,15 @@ export class Database {
    * @throws AcgsError DATABASE_UNAVAILABLE when the server cannot be reached; whatever the work throws otherwise, rolled back.
    */
   async transact<T>(work: (tx: TransactionClient) => Promise<T>): Promise<T> {
+    const end = this.took?.startTimer();
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.prisma.$transaction(work, { maxWait: 5_000, timeout: 15_000 });
+        const value = await this.prisma.$transaction(work, { maxWait: 5_000, timeout: 15_000 });
+        end?.({ outcome: 'committed' });
+        return value;
       } catch (error) {
         if (attempt < 3 && codesOf(error).some((code) => RETRYABLE.has(code))) continue;
+        end?.({ outcome: 'rolled-back' });
         throw databaseFault(error);
       }
     }
@@ -92,6 +101,22 @@ export class Database {
   private connectionBroke(error: Error): void {
     if (!this.stopping) this.logger.warn({ err: error }, 'A database connection broke');
   }
+}
+
+/** Upper bounds in seconds. */
+const TRANSACTION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15];
+
+function countDatabase(registry: Registry, pool: pg.Pool): Histogram<'outcome'> {
+  const registers = [registry];
+  void new Gauge({
+    name: 'acgs_database_connections', help: 'Connections of the kernel to PostgreSQL by state: idle, busy, or wanted and not there yet.', labelNames: ['state'], registers,
+    collect() {
+      this.set({ state: 'idle' }, pool.idleCount);
+      this.set({ state: 'busy' }, pool.totalCount - pool.idleCount);
+      this.set({ state: 'waiting' }, pool.waitingCount);
+    },
+  });
+  return new Histogram({ name: 'acgs_database_transaction_seconds', help: 'Time of a transaction with its repetitions, by outcome: committed or rolled-back.', labelNames: ['outcome'], buckets: TRANSACTION_BUCKETS, registers });
 }
 
 /** Maps an unreachable server to DATABASE_UNAVAILABLE; hands every other error back unchanged. */

@@ -8,7 +8,7 @@ import { readConfig, type PolicyGovernanceConfig } from './config.js';
 import type { Service, ServiceObjective } from './domain-services.js';
 import { STREAM } from './events.js';
 import { IncidentDesk } from './incident-desk.js';
-import { createGovernanceMetrics, type GovernanceMetrics } from './metrics.js';
+import { createGovernanceMetrics, showGovernanceRows, type GovernanceMetrics } from './metrics.js';
 import { ReferenceData } from './reference-data.js';
 import { requestSchema } from './seed-policies.js';
 import { seedInstallation } from './seed.js';
@@ -19,6 +19,9 @@ import { AlertStore } from './store-alerts.js';
 import { IncidentStore } from './store-incidents.js';
 import { PolicyStore } from './store-policies.js';
 import { RegistryStore } from './store-registry.js';
+
+/** Period of the exported key figures. */
+const KPI_DAYS = 30;
 
 export class PolicyGovernance {
   readonly alerts: AlertService;
@@ -46,6 +49,7 @@ export class PolicyGovernance {
     const parts = { alerts, incidents, desk: new IncidentDesk(incidents, this.metrics), reference: this.reference, metrics: this.metrics };
     this.alerts = new AlertService(deps, parts);
     this.incidents = new IncidentService(deps, parts);
+    showGovernanceRows({ registry: deps.metrics.registry, logger: deps.logger }, { firing: () => alerts.firingByLevel(), open: () => incidents.openBySeverity(), kpis: () => this.incidents.kpis(KPI_DAYS) });
     this.policies = new PolicyService(deps, new PolicyStore(deps.database), new CedarEngine(requestSchema()), this.metrics);
   }
 

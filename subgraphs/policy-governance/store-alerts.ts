@@ -148,6 +148,12 @@ export class AlertStore {
     return grouped(rows);
   }
 
+  /** How many fire now, by level. */
+  async firingByLevel(): Promise<Map<string, number>> {
+    const rows = await this.database.read((prisma) => prisma.alert.groupBy({ by: ['level'], where: { state: 'FIRING' }, _count: true }));
+    return new Map(rows.map(({ level, _count }) => [level, _count]));
+  }
+
   async rules(): Promise<AlertRule[]> {
     const rows = await this.database.read((prisma) => prisma.alertRule.findMany({ orderBy: { name: 'asc' } }));
     return rows.map((row) => ({ ...row, level: row.level as AlertLevel, severity: row.severity as Severity }));

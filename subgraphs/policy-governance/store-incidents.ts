@@ -117,6 +117,12 @@ export class IncidentStore {
   }
 
   /** What happened to the incidents declared in a period. */
+  /** How many are open now, by severity. */
+  async openBySeverity(): Promise<Map<string, number>> {
+    const rows = await this.database.read((prisma) => prisma.incident.groupBy({ by: ['severity'], where: { status: { in: [...OPEN_STATUSES] } }, _count: true }));
+    return new Map(rows.map(({ severity, _count }) => [severity, _count]));
+  }
+
   async statistics(since: Date, now: Date): Promise<IncidentSums> {
     const [row] = await this.database.read((prisma) => prisma.$queryRawUnsafe<Array<Record<keyof IncidentSums, bigint | number | null>>>(`
       SELECT count(*) AS declared,
