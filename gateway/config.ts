@@ -5,6 +5,7 @@ import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, 
 import { projectPath } from '../ops/runtime/package-root.js';
 import { SERVER_TLS_SETTINGS, serverTlsOf, UPSTREAM_TLS_SETTINGS, upstreamTlsOf, type ServerTlsConfig } from '../ops/runtime/tls-config.js';
 import type { TlsFiles } from '../ops/runtime/tls-files.js';
+import { readTracingConfig, type TracingConfig } from '../ops/runtime/tracing-config.js';
 import { isSubgraphName, SUBGRAPHS } from '../ops/runtime/subgraph-names.js';
 import type { SafelistMode } from './enforcement/safelist.js';
 import type { RateLimitConfig } from './enforcement/rates/rate-policy.js';
@@ -65,6 +66,8 @@ export interface GatewayConfig {
   readonly corsOrigins: readonly string[];
   /** How answers are kept; undefined to keep none, which is the default. */
   readonly entityCache?: EntityCacheConfig | undefined;
+  /** Where traces go; undefined, the default, records none. */
+  readonly tracing?: TracingConfig | undefined;
   /** Also export Node's process metrics; false where the gateway shares a process. */
   readonly processMetrics: boolean;
   /** TLS of the gateway's own edge; undefined serves plain HTTP, behind a proxy that ends TLS. */
@@ -143,6 +146,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     operationsDirectory: values.operationsDirectory ?? projectPath('schema', 'operations'),
     corsOrigins: values.corsOrigins,
     entityCache: values.entityCache === 'off' ? undefined : { maxBytes: values.entityCacheBytes, redisUrl: values.redisUrl, redisPrefix: values.redisPrefix },
+    tracing: readTracingConfig(env),
     processMetrics: true,
     rateLimit: rateLimitOf(values),
     tls: serverTlsOf(values),

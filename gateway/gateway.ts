@@ -8,6 +8,7 @@ import { createMetrics, type ServiceMetrics } from '../ops/runtime/metrics.js';
 import { SECRET, secretKey } from '../ops/runtime/secret-files.js';
 import { openServerTls } from '../ops/runtime/tls-config.js';
 import { FollowedTls, type TlsMaterial } from '../ops/runtime/tls-files.js';
+import { loadTracing } from '../ops/runtime/load-tracing.js';
 import type { GatewayConfig } from './config.js';
 import { followConstitution } from './enforcement/constitution-authority.js';
 import { createHashGate } from './enforcement/constitutional-gate.js';
@@ -43,6 +44,8 @@ import { RegistryFollower } from './supergraph/registry-follower.js';
 /** What a test or an all-in-one process replaces. */
 export interface GatewayOverrides {
   readonly logger?: Logger;
+  /** Its own when absent. */
+  readonly metrics?: ServiceMetrics;
   /** Supergraph text instead of the configured file. */
   readonly supergraphSdl?: string;
   /** Master key of hop tokens instead of the data directory's. */
@@ -85,10 +88,13 @@ export async function startGateway(config: GatewayConfig, overrides: GatewayOver
 }
 
 async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logger: Logger, lifecycle: Lifecycle): Promise<RunningGateway> {
-  const metrics = createMetrics('gateway', config.processMetrics);
+  const metrics = overrides.metrics ?? createMetrics('gateway', config.processMetrics);
+  const tracing = await loadTracing(config.tracing, 'gateway', logger);
+  if (tracing !== undefined) lifecycle.add('tracing', tracing);
   const authority = followConstitution(config.dataDirectory, config.genesisLabel, logger, overrides.manifestIntervalMs);
   lifecycle.add('constitution', { stop: async () => authority.stop() });
   metrics.checked('boot', true);
+  metrics.constitution(authority.active(), authority.epoch());
 
   const hopMasterKey = overrides.hopMasterKey ?? secretKey(config.dataDirectory, SECRET.hopMaster);
   const hopKey = hopKeys(hopMasterKey);
@@ -127,10 +133,10 @@ async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logg
   const safelist = createSafelist({ mode: config.safelist, documents: readOperations(config.operationsDirectory), logger, maxTokens: config.limits.maxTokens });
   const rates = config.rateLimit === undefined ? undefined : lifecycle.add('rate limits', createRateLimits({ config: config.rateLimit, registry: metrics.registry, logger, hopMasterKey }));
   const subscriptions = lifecycle.add('subscriptions', createSubscriptions({
-    logger, registry: metrics.registry, gate, revocation: revocations, targets, snapshot: () => store.current(), onSwap: (listener) => store.onSwap(listener), authenticate, prepare: behindSafelist(rates === undefined ? prepare : rates.behind(prepare), safelist), rates, execute, executeEvent,
+    logger, tracing, registry: metrics.registry, gate, revocation: revocations, targets, snapshot: () => store.current(), onSwap: (listener) => store.onSwap(listener), authenticate, prepare: behindSafelist(rates === undefined ? prepare : rates.behind(prepare), safelist), rates, execute, executeEvent,
     upstreamTls, upstream: createHopProtocol({ gate, hopKey, onHashChecked: (passed) => metrics.checked('hop', passed) }),
   }));
-  const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, executeInParts, store, safelist, manifestVerified: authority.verified, metrics, logger, source: createStreamSource(subscriptions), onRefused: costs.noteRefusal, rates }, overrides.http));
+  const http = lifecycle.add('http edge', await createHttpEdge({ config, authenticate, gate, revocation: revocations, prepare, execute, executeInParts, store, safelist, manifestVerified: authority.verified, metrics, logger, tracing, source: createStreamSource(subscriptions), onRefused: costs.noteRefusal, rates }, overrides.http));
 
   const registry = config.followRegistry && overrides.supergraphSdl === undefined
     ? lifecycle.add('schema registry', new RegistryFollower({ call, dataDirectory: config.dataDirectory, served: () => store.current().id, swap: (sdl) => supergraph.swap(sdl), registry: metrics.registry, logger }))

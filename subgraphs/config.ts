@@ -1,6 +1,7 @@
 /** Settings of a process that runs one subgraph. */
 import { checkHostBinding, COMMON_SETTINGS, ConfigError, envType, readSettings, secretSetting, setting, type RunMode } from '../ops/runtime/config.js';
 import { SERVER_TLS_SETTINGS, serverTlsOf, type ServerTlsConfig } from '../ops/runtime/tls-config.js';
+import { readTracingConfig, type TracingConfig } from '../ops/runtime/tracing-config.js';
 import { defaultPortOf, isSubgraphName, SUBGRAPH_NAMES, type SubgraphName } from '../ops/runtime/subgraph-names.js';
 
 export interface SubgraphProcessConfig {
@@ -18,6 +19,8 @@ export interface SubgraphProcessConfig {
   readonly logLevel: string;
   /** Undefined serves plain HTTP. */
   readonly tls: ServerTlsConfig | undefined;
+  /** Where traces go; undefined, the default, records none. */
+  readonly tracing: TracingConfig | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -39,5 +42,5 @@ export function readSubgraphConfig(args: readonly string[], environment: Readonl
     port: setting('ACGS_PORT', envType.port().default(defaultPortOf(name)), String(defaultPortOf(name))),
   }, flag === '--port' ? { ...environment, ACGS_PORT: value } : environment);
   checkHostBinding(settings.host, settings.mode, settings.firewalled);
-  return { ...settings, name, environment, tls: serverTlsOf(settings) };
+  return { ...settings, name, environment, tracing: readTracingConfig(environment), tls: serverTlsOf(settings) };
 }

@@ -2,6 +2,7 @@
 import type { QueryPlan } from '@apollo/query-planner';
 import type { DocumentNode, GraphQLError, GraphQLFormattedError, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import type { PrincipalClaims } from '../../ops/runtime/hop-token.js';
+import type { Span } from '../../ops/runtime/tracing.js';
 import type { DirectiveIndex } from '../supergraph/directive-index.js';
 import type { AnswerBytes } from './response/answer-bytes.js';
 
@@ -98,6 +99,8 @@ export interface GatewayRequest {
   readonly charge?: Charge | undefined;
   /** The caller's `tracestate`, unchanged. */
   readonly tracestate?: string;
+  /** Span of the request; undefined unless its trace is recorded. */
+  readonly span?: Span | undefined;
 }
 
 /** What a client sent: text or a parsed document, with the operation's name and the variables. */
@@ -196,6 +199,14 @@ export interface SubgraphCall {
   readonly operation: string;
   /** Variables the client gave for it, without representations. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** Steps of the plan it stands for. */
+  readonly steps?: readonly PlannedStep[] | undefined;
+}
+
+/** What of a step of the plan a trace shows. */
+export interface PlannedStep {
+  /** Response path of the objects it is about; empty for the root. */
+  readonly place: string;
 }
 
 /** A subgraph's answer, read and believed (gate 4). */

@@ -1,6 +1,7 @@
 /** One log line and the metrics of each finished request. */
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
+import type { Span } from '../../ops/runtime/tracing.js';
 import type { Exchange } from './exchange.js';
 
 /** How a request ended. */
@@ -26,11 +27,22 @@ export function createAccessLog(metrics: Pick<ServiceMetrics, 'finished' | 'took
     const elapsed = performance.now() - exchange.started;
     metrics.finished(operation, status);
     // A stream lasts as long as its reader likes: its time says nothing about speed.
-    if (streamed === undefined) metrics.took(operation, elapsed);
+    if (streamed === undefined) metrics.took(operation, elapsed, exchange.span?.traceId);
     const line: Record<string, unknown> = { requestId, trace: trace.traceId, operation: operationName, kind: operation, principal: credentials.principal?.id ?? null, status, ms: Math.round(elapsed * 100) / 100 };
     if (failure !== undefined) line['code'] = failure;
     if (aborted) line['aborted'] = true;
     if (streamed !== undefined) line['answers'] = streamed;
     lines.info(line, 'Request');
+    if (exchange.span !== undefined) endSpan(exchange, exchange.span, status);
   };
+}
+
+/** What a trace says of a request: names and numbers, never what was asked with or answered. */
+function endSpan({ requestId, operationKind, operationName, credentials, failure }: Exchange, span: Span, status: number): void {
+  span.set({
+    'url.path': '/graphql', 'http.response.status_code': status,
+    'graphql.operation.type': operationKind, 'graphql.operation.name': operationName ?? undefined, 'acgs.request_id': requestId, 'acgs.principal.kind': credentials.principal?.kind ?? 'ANONYMOUS',
+  });
+  if (failure !== undefined) span.fail(failure);
+  span.end();
 }

@@ -5,16 +5,19 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { AcgsError, isErrorCode, type ErrorCode } from '../../ops/runtime/errors.js';
 import { REQUEST_ID_HEADER } from '../../ops/runtime/hop-token.js';
 import type { Logger } from '../../ops/runtime/logger.js';
+import { continueTrace, type TraceContext } from '../../ops/runtime/trace-context.js';
+import type { Span, Tracing } from '../../ops/runtime/tracing.js';
 import type { Charge, Credentials, GatewayAnswer, GatewayRequest, PreparedOperation, SupergraphSnapshot } from '../execution/contracts.js';
 import { clientOf } from '../observability/usage/client-name.js';
 import { acceptedTypes, type AcceptedTypes } from './media-types.js';
-import { continueTrace, type TraceContext } from './trace-context.js';
 
 export type OperationKind = 'query' | 'mutation' | 'subscription' | 'unknown';
 
 export interface Exchange {
   readonly requestId: string;
   readonly trace: TraceContext;
+  /** Undefined unless the trace is recorded. */
+  readonly span: Span | undefined;
   readonly accepted: AcceptedTypes;
   /** When the request began, milliseconds of `performance.now`. */
   readonly started: number;
@@ -48,12 +51,18 @@ const NO_CACHE = /(?:^|[\s,])no-(?:cache|store)(?:$|[\s,=])/i;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const ANONYMOUS: Credentials = { principal: null, credentialId: null, issuedAt: null, tokenExpiresAt: null, revocationEpoch: 0 };
 
-/** Begins an exchange; a request id that the client gave is kept when it has a safe form. */
-export function openExchange({ headers }: IncomingMessage, deadlineMs: number): Exchange {
+/**
+ * Begins an exchange; a request id that the client gave is kept when it has a safe form.
+ * @param tracing undefined while traces are off.
+ */
+export function openExchange({ headers }: IncomingMessage, deadlineMs: number, tracing?: Tracing): Exchange {
   const given = headers[REQUEST_ID_HEADER];
+  const trace = continueTrace(headers['traceparent'], headers['tracestate']);
+  const served = tracing?.serve('POST /graphql', trace);
   return {
     requestId: typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID(),
-    trace: continueTrace(headers['traceparent'], headers['tracestate']),
+    trace: served === undefined ? trace : served.trace,
+    span: served?.span,
     accepted: acceptedTypes(headers.accept),
     started: performance.now(), deadline: Date.now() + deadlineMs,
     credentials: ANONYMOUS, hashPresented: false, wellFormed: false, source: undefined, operationKind: 'unknown', operationName: null,
@@ -63,11 +72,11 @@ export function openExchange({ headers }: IncomingMessage, deadlineMs: number): 
 }
 
 /** The request as preparation and execution know it. */
-export function gatewayRequest({ requestId, credentials, hashPresented, deadline, trace, pastCaches, client, charge }: Exchange, snapshot: SupergraphSnapshot): GatewayRequest {
+export function gatewayRequest({ requestId, credentials, hashPresented, deadline, trace, span, pastCaches, client, charge }: Exchange, snapshot: SupergraphSnapshot): GatewayRequest {
   const { principal, credentialId, tokenExpiresAt, revocationEpoch } = credentials;
   return {
     requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline, snapshot,
-    client, pastCaches, charge, traceparent: trace.traceparent, ...(trace.tracestate === undefined ? {} : { tracestate: trace.tracestate }),
+    client, pastCaches, charge, span, traceparent: trace.traceparent, ...(trace.tracestate === undefined ? {} : { tracestate: trace.tracestate }),
   };
 }
 

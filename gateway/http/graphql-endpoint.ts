@@ -7,6 +7,7 @@ import type { Logger } from '../../ops/runtime/logger.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
 import type { RateLimits } from '../enforcement/rates/rate-limits.js';
 import { readBody, RequestAborted } from '../../ops/runtime/request-body.js';
+import type { Tracing } from '../../ops/runtime/tracing.js';
 import type { Authenticate, ConstitutionalStamp, Execute, ExecuteInParts, GatewayAnswer, HashGate, Prepare, SupergraphSnapshot } from '../execution/contracts.js';
 import { createAccessLog } from './access-log.js';
 import { headersOf, refusalText, statusOf, writeAnswer, type AnswerHead, type Written } from './answer-writer.js';
@@ -55,6 +56,8 @@ export interface EndpointDeps {
   readonly hotPath?: boolean;
   readonly metrics: Pick<ServiceMetrics, 'finished' | 'took' | 'errors'>;
   readonly logger: Logger;
+  /** Undefined while traces are off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Requests let in at each turn of the event loop; docs/performance.md says how it was found. */
@@ -143,7 +146,7 @@ export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
   };
 
   return async (message, response, search, draining) => {
-    const exchange = openExchange(message, deps.deadlineMs);
+    const exchange = openExchange(message, deps.deadlineMs, deps.tracing);
     if (message.method === 'OPTIONS') {
       writePreflight(response, headOf(message, exchange), crossOrigin.preflightHeaders(message.headers.origin));
       finished(exchange, { status: 204, aborted: response.destroyed });

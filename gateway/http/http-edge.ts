@@ -4,6 +4,7 @@ import type { Logger } from '../../ops/runtime/logger.js';
 import type { RawHandler } from '../../ops/runtime/http-server.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
 import type { RateLimits } from '../enforcement/rates/rate-limits.js';
+import type { Tracing } from '../../ops/runtime/tracing.js';
 import { behindSafelist, type Safelist } from '../enforcement/safelist.js';
 import type { Authenticate, ConstitutionalStamp, Execute, ExecuteInParts, HashGate, Prepare, RevocationView } from '../execution/contracts.js';
 import type { SupergraphStore } from '../supergraph/load.js';
@@ -29,6 +30,8 @@ export interface HttpEdgeDeps {
   readonly manifestVerified: () => boolean;
   readonly metrics: ServiceMetrics;
   readonly logger: Logger;
+  /** Undefined while traces are off. */
+  readonly tracing?: Tracing | undefined;
   /** Where subscriptions come from; undefined refuses them over HTTP. */
   readonly source?: StreamSource | undefined;
   readonly sharedTexts?: SharedTexts;
@@ -71,7 +74,7 @@ export async function createHttpEdge(deps: HttpEdgeDeps, options: HttpEdgeOption
     handler: createGraphqlEndpoint({
       authenticate: deps.authenticate, gate, prepare, execute: deps.execute, executeInParts: deps.executeInParts, snapshot: () => store.current(), apollo: createApolloRunner(apollo, { safelist, limits: config.limits, introspection: config.introspection, onRefused: deps.onRefused ?? (() => undefined) }),
       persisted: createPersistedQueries({ safelist, logger, ...(deps.sharedTexts === undefined ? {} : { shared: deps.sharedTexts }) }),
-      rates, strictTransport: strictTransport(config), streams, crossOrigin: createCrossOrigin(config.corsOrigins), stamp, bodyLimit: config.bodyLimit, deadlineMs: config.deadlineMs, maxTokens, metrics, logger,
+      rates, strictTransport: strictTransport(config), streams, crossOrigin: createCrossOrigin(config.corsOrigins), stamp, bodyLimit: config.bodyLimit, deadlineMs: config.deadlineMs, maxTokens, metrics, logger, tracing: deps.tracing,
       ...(options.hotPath === undefined ? {} : { hotPath: options.hotPath }),
     }),
     streams: { stop: () => streams?.stop() ?? Promise.resolve() },

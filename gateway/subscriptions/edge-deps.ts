@@ -1,6 +1,7 @@
 /** What subscriptions and their WebSocket edge need from the rest of the gateway, as narrow interfaces, and the limits they keep. */
 import type { Registry } from 'prom-client';
 import type { Logger } from '../../ops/runtime/logger.js';
+import type { Tracing } from '../../ops/runtime/tracing.js';
 import type { Authenticate, Execute, ExecuteEvent, HashGate, Prepare, RevocationView, SupergraphSnapshot, TargetView } from '../execution/contracts.js';
 import type { TlsMaterial } from '../../ops/runtime/tls-files.js';
 import type { RateLimits } from '../enforcement/rates/rate-limits.js';
@@ -9,6 +10,8 @@ import type { UpstreamProtocol } from './upstream-protocol.js';
 /** Everything they are given by the composition root. */
 export interface EdgeDeps {
   readonly logger: Logger;
+  /** Undefined while traces are off. */
+  readonly tracing?: Tracing | undefined;
   readonly registry: Registry;
   /** Gate 3, and which hashes are accepted at gate 4. */
   readonly gate: HashGate;

@@ -1,5 +1,6 @@
 /** All subscribers of equal subscriptions: gives each a place on a stream upstream, and brings streams together that have met. */
 import { AcgsError } from '../../ops/runtime/errors.js';
+import { nameOf } from '../../ops/runtime/tracing.js';
 import type { GatewayRequest } from '../execution/contracts.js';
 import { makeAnswer } from '../execution/gateway-answer.js';
 import type { AudienceContext } from './answer-audience.js';
@@ -17,7 +18,7 @@ import type { UpstreamPayload } from './upstream-socket.js';
 
 /** What groups are made with. */
 export interface GroupContext {
-  readonly deps: Pick<EdgeDeps, 'logger' | 'gate' | 'upstream' | 'executeEvent'>;
+  readonly deps: Pick<EdgeDeps, 'logger' | 'tracing' | 'gate' | 'upstream' | 'executeEvent'>;
   readonly limits: EdgeLimits;
   readonly metrics: SubscriptionMetrics;
   readonly pool: StreamOpener;
@@ -119,14 +120,20 @@ export class FeedGroup implements SubscriberGroup, BranchOwner {
     this.executed += 1;
     metrics.executions.inc({ field: operation.fieldName });
     const requestId = `${request.requestId}.${this.executed}`;
+    // A stream lasts longer than any trace: each event has its own, linked to the subscription it is executed for.
+    const span = deps.tracing?.begin(`event ${operation.fieldName}`, { 'acgs.request_id': requestId, 'graphql.operation.type': 'subscription' }, request.traceparent);
+    const traced = deps.tracing === undefined ? request : { ...request, span, ...(span === undefined ? {} : { traceparent: span.traceparent }) };
     try {
       return new StreamAnswer(await deps.executeEvent(
-        { ...request, snapshot, requestId, deadline: Date.now() + limits.operationTimeoutMs }, prepared, variables, { data: payload.data, errors: payload.errors, hashAccepted: verified },
+        { ...traced, snapshot, requestId, deadline: Date.now() + limits.operationTimeoutMs }, prepared, variables, { data: payload.data, errors: payload.errors, hashAccepted: verified },
       ));
     } catch (error) {
       // One event that cannot be executed must not keep the later ones from the subscribers: it is delivered as an error.
+      span?.fail(nameOf(error));
       deps.logger.error({ err: error, requestId, field: operation.fieldName }, 'An event could not be executed');
       return new StreamAnswer(makeAnswer({ pieces: ['null'], ascii: true }, [toGraphQLError(new AcgsError('INTERNAL', undefined, { requestId }))], { hash: deps.gate.active(), verified: false }));
+    } finally {
+      span?.end();
     }
   }
 

@@ -1,5 +1,6 @@
 /** Settings of the all-in-one process. */
 import { checkHostBinding, COMMON_SETTINGS, envType, readSettings, secretSetting, setting, type RunMode } from '../runtime/config.js';
+import { readTracingConfig, type TracingConfig } from '../runtime/tracing-config.js';
 import { defaultPortOf, SUBGRAPH_NAMES, type SubgraphName } from '../runtime/subgraph-names.js';
 
 export interface EmbeddedConfig {
@@ -17,6 +18,8 @@ export interface EmbeddedConfig {
   readonly dataDirectory: string;
   readonly genesisLabel: string;
   readonly logLevel: string;
+  /** Where traces go; undefined, the default, records none. */
+  readonly tracing: TracingConfig | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -40,5 +43,5 @@ export function readEmbeddedConfig(environment: Readonly<Record<string, string |
   checkHostBinding(settings.host, settings.mode, settings.firewalled);
   const { freePorts, portOffset } = settings;
   const subgraphPorts = Object.fromEntries(SUBGRAPH_NAMES.map((name) => [name, freePorts ? 0 : defaultPortOf(name) + portOffset])) as Record<SubgraphName, number>;
-  return { ...settings, gatewayPort: freePorts && environment['ACGS_GATEWAY_PORT'] === undefined ? 0 : settings.gatewayPort, subgraphPorts, logLevel: settings.embeddedLogLevel, environment };
+  return { ...settings, gatewayPort: freePorts && environment['ACGS_GATEWAY_PORT'] === undefined ? 0 : settings.gatewayPort, subgraphPorts, logLevel: settings.embeddedLogLevel, tracing: readTracingConfig(environment), environment };
 }

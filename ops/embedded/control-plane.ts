@@ -59,7 +59,7 @@ async function start(config: EmbeddedConfig, lifecycle: Lifecycle): Promise<Cont
   await settleAll(SUBGRAPH_NAMES.map(async (name) => {
     running.push(lifecycle.add(name, await runSubgraph(await loadSubgraph(name), {
       host, port: ports[name], databaseUrl: installation.databaseUrls[schemaOf(name)], dataDirectory, genesisLabel: config.genesisLabel,
-      hopKey: deriveHopKey(hopMaster, name), bus, ownsBus: false, logLevel, processMetrics: false, environment,
+      hopKey: deriveHopKey(hopMaster, name), bus, ownsBus: false, logLevel, processMetrics: false, tracing: config.tracing, environment,
     })));
   }));
   await settleAll(running.map((subgraph) => subgraph.seed()));

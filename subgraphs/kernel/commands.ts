@@ -1,6 +1,7 @@
 /** Runs state changes: one transaction holds the new state, its events and the idempotency record. */
 import { digestOf } from '../../ops/runtime/canonical-json.js';
 import type { SubgraphSchema } from '../../ops/runtime/subgraph-names.js';
+import { within, type Span, type Tracing } from '../../ops/runtime/tracing.js';
 import type { SubgraphContext } from './context.js';
 import { databaseFault, type Database, type TransactionClient } from './database.js';
 import { appendToOutbox, type DomainEvent, type JsonObject } from './outbox.js';
@@ -36,12 +37,14 @@ export class Commands {
    * @param activeHash label in force.
    * @param onCommit told after each commit which streams have news, before the command answers.
    * @param clock current time.
+   * @param tracing records changes that nobody asked for as traces of their own; undefined while traces are off.
    */
   constructor(
     private readonly database: Database,
     private readonly activeHash: () => string,
     private readonly onCommit: (streams: ReadonlySet<string>) => void,
     private readonly clock: () => Date,
+    private readonly tracing?: Tracing,
   ) {
     this.schema = database.schema;
   }
@@ -55,7 +58,7 @@ export class Commands {
   async run<R extends JsonObject>(context: SubgraphContext, command: Command, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
     const { field, idempotencyKey } = command;
     const principalId = context.principal?.id ?? 'anonymous';
-    if (idempotencyKey === null || idempotencyKey === undefined) return this.commit(principalId, context.requestId, work);
+    if (idempotencyKey === null || idempotencyKey === undefined) return this.commit(principalId, context.requestId, work, context.span);
     if (!KEY_FORM.test(idempotencyKey)) throw invalidInput('An idempotency key is 1 to 128 printable ASCII characters without spaces.', 'idempotencyKey');
     const inputDigest = digestOf(command.input ?? null);
     return this.commit(principalId, context.requestId, async (unit) => {
@@ -70,7 +73,7 @@ export class Commands {
         principalId, field, idempotencyKey, JSON.stringify(result),
       );
       return result;
-    });
+    }, context.span);
   }
 
   /**
@@ -92,7 +95,8 @@ export class Commands {
    * @param actor who is recorded, for example `system:alertmanager`.
    */
   async runAs<R>(actor: string, requestId: string, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
-    return this.commit(actor, requestId, work);
+    const span = this.tracing?.begin(`change by ${actor}`, { 'acgs.request_id': requestId });
+    return within(span, () => this.commit(actor, requestId, work, span));
   }
 
   /** Removes idempotency records older than 24 hours. @returns how many. */
@@ -111,15 +115,16 @@ export class Commands {
     return firstResult(row, inputDigest);
   }
 
-  private async commit<R>(principalId: string, requestId: string, work: (unit: UnitOfWork) => Promise<R>): Promise<R> {
-    const { value, streams } = await this.database.transact(async (tx) => {
+  private async commit<R>(principalId: string, requestId: string, work: (unit: UnitOfWork) => Promise<R>, parent: Span | undefined): Promise<R> {
+    const span = parent?.child('transaction', { 'db.system.name': 'postgresql', 'db.namespace': this.schema });
+    const { value, streams } = await within(span, () => this.database.transact(async (tx) => {
       const events: DomainEvent[] = [];
       const now = this.clock();
       const constitutionalHash = this.activeHash();
       const result = await work({ tx, now, principalId, requestId, constitutionalHash, emit: (event) => { events.push(event); } });
-      await appendToOutbox(tx, { schema: this.schema, principalId, requestId, constitutionalHash, occurredAt: now }, events);
+      await within(span?.child('outbox append', { 'acgs.events': events.map(({ kind }) => kind).join(' ') }), () => appendToOutbox(tx, { schema: this.schema, principalId, requestId, constitutionalHash, occurredAt: now }, events));
       return { value: result, streams: new Set(events.map(({ stream }) => stream)) };
-    });
+    }));
     if (streams.size > 0) this.onCommit(streams);
     return value;
   }

@@ -2,13 +2,20 @@
 import DataLoader from 'dataloader';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { HopClaims, PrincipalClaims } from '../../ops/runtime/hop-token.js';
+import type { Span } from '../../ops/runtime/tracing.js';
 
 export class SubgraphContext {
   private readonly loaders: Map<string, unknown>;
   private hidden: SubgraphContext | undefined;
 
-  constructor(private readonly claims: HopClaims, loaders = new Map<string, unknown>()) {
+  /** @param span of the operation, or of the root field that is resolved; undefined unless the trace is recorded. */
+  constructor(private readonly claims: HopClaims, loaders = new Map<string, unknown>(), readonly span?: Span) {
     this.loaders = loaders;
+  }
+
+  /** The same request, loaders included, inside another span. */
+  under(span: Span): SubgraphContext {
+    return new SubgraphContext(this.claims, this.loaders, span);
   }
 
   get hop(): HopClaims {
@@ -17,7 +24,7 @@ export class SubgraphContext {
 
   /** The same request without its principal, for resolvers whose answer is the same for everyone; made at first use. */
   get impersonal(): SubgraphContext {
-    return this.hidden ??= new ImpersonalContext(this.claims, this.loaders);
+    return this.hidden ??= new ImpersonalContext(this.claims, this.loaders, this.span);
   }
 
   /** Null when the request is anonymous. */

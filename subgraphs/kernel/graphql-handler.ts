@@ -7,6 +7,8 @@ import { HASH_HEADER, HOP_HEADER, verifyHopToken, type HopClaims } from '../../o
 import { graphqlFaultReply, jsonReply, readJson, type HttpHandler, type HttpReply, type HttpRequest } from '../../ops/runtime/http-server.js';
 import type { Logger } from '../../ops/runtime/logger.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
+import { continueTrace } from '../../ops/runtime/trace-context.js';
+import type { Span, Tracing } from '../../ops/runtime/tracing.js';
 import { SubgraphContext } from './context.js';
 import { databaseFault } from './database.js';
 import { Refusal } from './refusals.js';
@@ -19,6 +21,8 @@ export interface GraphqlHandlerOptions {
   readonly acceptedHashes: () => readonly string[];
   readonly metrics: ServiceMetrics;
   readonly logger: Logger;
+  /** Undefined while traces are off. */
+  readonly tracing?: Tracing | undefined;
   /** Position of the last event this process has taken in; answers carry it, so that the gateway knows how new they are. */
   readonly position: () => number;
 }
@@ -69,16 +73,29 @@ export function graphqlHandler(options: GraphqlHandlerOptions): HttpHandler {
     // Taken before anything is read: what the answer shows is at least this new.
     const position = String(options.position());
     let operation = 'unknown';
-    const reply = await answer(options, documents, request, (kind) => { operation = kind; });
+    const span = options.tracing?.serve('graphql', continueTrace(request.headers['traceparent'], request.headers['tracestate'])).span;
+    const reply = await answer(options, documents, request, span, (kind) => { operation = kind; }).catch((error: unknown) => {
+      span?.fail('INTERNAL');
+      span?.end();
+      throw error;
+    });
     options.metrics.finished(operation, reply.status);
-    options.metrics.took(operation, performance.now() - started);
+    options.metrics.took(operation, performance.now() - started, span?.traceId);
+    if (span !== undefined) endSpan(span, operation, reply.status);
     return { ...reply, headers: { ...reply.headers, [HASH_HEADER]: options.activeHash(), [POSITION_HEADER]: position } };
   };
 }
 
-async function answer(options: GraphqlHandlerOptions, documents: DocumentCache, request: HttpRequest, classify: (kind: string) => void): Promise<HttpReply> {
+function endSpan(span: Span, operation: string, status: number): void {
+  span.set({ 'graphql.operation.type': operation, 'http.response.status_code': status });
+  if (status >= 400) span.fail(String(status));
+  span.end();
+}
+
+async function answer(options: GraphqlHandlerOptions, documents: DocumentCache, request: HttpRequest, span: Span | undefined, classify: (kind: string) => void): Promise<HttpReply> {
   try {
     const hop = checkHop(options, request);
+    span?.set({ 'acgs.request_id': hop.requestId });
     if (hop.deadline !== null && hop.deadline < Date.now()) throw new AcgsError('SUBGRAPH_TIMEOUT', 'The deadline had passed before the request arrived.');
     const body = readJson(request) as { query?: unknown; variables?: Record<string, unknown> | null; operationName?: string | null };
     if (typeof body !== 'object' || body === null || typeof body.query !== 'string') throw new AcgsError('BAD_REQUEST');
@@ -86,7 +103,7 @@ async function answer(options: GraphqlHandlerOptions, documents: DocumentCache, 
     if (errors.length > 0) return jsonReply(400, { errors: errors.map((error) => ({ message: error.message, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } })) });
     const definition = document.definitions.find((node) => node.kind === 'OperationDefinition');
     if (definition?.kind === 'OperationDefinition') classify(definition.operation);
-    const result = await execute({ schema: options.schema, document, contextValue: new SubgraphContext(hop), variableValues: body.variables ?? {}, operationName: body.operationName ?? null });
+    const result = await execute({ schema: options.schema, document, contextValue: new SubgraphContext(hop, undefined, span), variableValues: body.variables ?? {}, operationName: body.operationName ?? null });
     return jsonReply(200, presentErrors(result, options, hop.requestId));
   } catch (error) {
     if (error instanceof AcgsError) {

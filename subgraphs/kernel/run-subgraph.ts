@@ -14,6 +14,8 @@ import { shippedContract } from '../../ops/runtime/contracts.js';
 import { SECRET, secretKey } from '../../ops/runtime/secret-files.js';
 import { openServerTls, type ServerTlsConfig } from '../../ops/runtime/tls-config.js';
 import { schemaOf, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
+import { loadTracing } from '../../ops/runtime/load-tracing.js';
+import type { TracingConfig } from '../../ops/runtime/tracing-config.js';
 import { changesRoute, Wakeups } from './change-feed.js';
 import { Commands } from './commands.js';
 import { Cursors } from './cursor.js';
@@ -29,6 +31,7 @@ import { scalarResolvers } from './scalars.js';
 import { Sequencer } from './sequencer.js';
 import { openStreamSubscription } from './stream-subscription.js';
 import { createSubscriptionServer } from './subscription-server.js';
+import { traceRootFields } from './trace-root-fields.js';
 
 export interface RunOptions {
   readonly host: string;
@@ -46,6 +49,8 @@ export interface RunOptions {
   /** Export Node's process metrics too; true when the process runs this subgraph alone. */
   readonly processMetrics: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where traces go; undefined, the default, records none. */
+  readonly tracing?: TracingConfig | undefined;
   readonly clock?: () => Date;
   readonly logger?: Logger;
   /** Serves HTTPS, and asks for client certificates where it names authorities; plain HTTP without it. */
@@ -96,13 +101,16 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
   const schemaName = schemaOf(name);
   const clock = options.clock ?? (() => new Date());
   const metrics = createMetrics(name, options.processMetrics);
+  const tracing = await loadTracing(options.tracing, name, logger);
+  if (tracing !== undefined) lifecycle.add('tracing', tracing);
   if (options.ownsBus) lifecycle.add('bus', options.bus);
-  const database = lifecycle.add('database', new Database({ url: options.databaseUrl, schema: schemaName, logger }));
+  const database = lifecycle.add('database', new Database({ url: options.databaseUrl, schema: schemaName, logger, registry: metrics.registry }));
   if (!(await database.reachable())) throw new AcgsError('DATABASE_UNAVAILABLE', `${name} cannot reach its database at start.`);
   // Loads Prisma's query compiler now: the first request, or background work, need not wait for it.
   await database.prisma.$connect();
   const manifest = await bootManifest(database, options);
   metrics.checked('boot', true);
+  metrics.constitution(manifest.active, manifest.epoch);
 
   const sequencer = lifecycle.add('sequencer', new Sequencer(database, options.bus, logger));
   const events = lifecycle.add('event log', new EventLog(database.pool, schemaName, options.bus, logger));
@@ -120,7 +128,7 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
     memory.forget(streams);
     sequencer.poke();
     wakeups.wake();
-  }, clock);
+  }, clock, tracing);
 
   const deps: SubgraphDeps = {
     name, logger, metrics, database, commands, events, manifest, clock,
@@ -135,8 +143,10 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
     },
   };
   const parts = await definition.assemble(deps);
+  const schema = buildSchemaOf(name, parts.resolvers);
+  if (tracing !== undefined) traceRootFields(schema);
   const hop: GraphqlHandlerOptions = {
-    name, logger, metrics, schema: buildSchemaOf(name, parts.resolvers), hopKey: options.hopKey,
+    name, logger, metrics, tracing, schema, hopKey: options.hopKey,
     activeHash: () => manifest.active, acceptedHashes: () => manifest.accepted, position: () => events.position(),
   };
   const subscriptions = createSubscriptionServer(hop);

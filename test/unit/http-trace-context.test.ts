@@ -1,7 +1,7 @@
 /** W3C Trace Context: what is continued, what is refused, what is sent on. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { continueTrace } from '../../gateway/http/trace-context.js';
+import { continueTrace } from '../../ops/runtime/trace-context.js';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';

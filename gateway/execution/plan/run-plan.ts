@@ -117,7 +117,7 @@ class PlanRun {
     }
     const body = `${head}${this.variableList(variables)}}}`;
     const kind = fetch.operationKind === 'mutation' ? 'mutation' : 'query';
-    const send = (): Promise<SubgraphAnswer> => this.ask(group.service, body, kind, fetch.operation);
+    const send = (): Promise<SubgraphAnswer> => this.ask(group, body, kind, fetch.operation);
     const { cache } = this.input;
     this.call(rule?.kind === 'root' && cache !== undefined ? cache.root(rule, send) : send(), [step], (answer) => {
       if (isDataObject(answer.data)) {
@@ -137,7 +137,7 @@ class PlanRun {
       this.done([step]);
       return;
     }
-    const send = (list: string): Promise<SubgraphAnswer> => this.ask(group.service, `${head}${this.variableList(variables, true)}"representations":${list}}}`, 'query', step.fetch.operation);
+    const send = (list: string): Promise<SubgraphAnswer> => this.ask(group, `${head}${this.variableList(variables, true)}"representations":${list}}}`, 'query', step.fetch.operation);
     this.call(askLone(fetch, group.service, representations, this.input.cache, send), [step], (answer) => {
       this.takeEntities(targets, answer, '_entities', representations.texts.length, answer.errors);
     });
@@ -159,7 +159,7 @@ class PlanRun {
 
   private sendContextGroup(group: CompiledGroup, step: FetchStep, { representations, targets }: ContextGroup, head: string, over: () => void): void {
     const body = `${head}"representations":${representations.list()}}}`;
-    this.exchange(this.ask(group.service, body, 'query', step.fetch.operation), [step], (answer) => {
+    this.exchange(this.ask(group, body, 'query', step.fetch.operation), [step], (answer) => {
       this.takeEntities(targets, answer, '_entities', representations.texts.length, answer.errors);
     }, over);
   }
@@ -189,7 +189,7 @@ class PlanRun {
       const text = callFor(positions);
       const send = (call: CallText, lists: readonly string[]): Promise<SubgraphAnswer> => {
         const members = lists.map((list, index) => `${call.representationKeys[index]}${list}`).join(',');
-        return this.ask(group.service, `${call.head}${this.variableList(call.variables, true)}${members}}}`, 'query', call.operation);
+        return this.ask(group, `${call.head}${this.variableList(call.variables, true)}${members}}}`, 'query', call.operation);
       };
       this.call(askShared(fetch, group.service, positions, asked.map(({ representations }) => representations), this.input.cache, send), sent, (answer) => {
         asked.forEach(({ representations, targets }, index) => {
@@ -241,8 +241,8 @@ class PlanRun {
     }
   }
 
-  private ask(service: string, body: string, kind: 'query' | 'mutation', operation: string): Promise<SubgraphAnswer> {
-    return this.input.calls.call({ service, body, kind, operation, variables: this.input.variables });
+  private ask({ service, steps }: CompiledGroup, body: string, kind: 'query' | 'mutation', operation: string): Promise<SubgraphAnswer> {
+    return this.input.calls.call({ service, body, kind, operation, variables: this.input.variables, steps });
   }
 
   private call(answered: Promise<SubgraphAnswer>, steps: readonly FetchStep[], take: (answer: SubgraphAnswer) => void): void {

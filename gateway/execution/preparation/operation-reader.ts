@@ -2,6 +2,7 @@
 import { getOperationAST, GraphQLError, Kind, parse, print, separateOperations, specifiedRules, validate, type DocumentNode, type GraphQLSchema, type OperationDefinitionNode } from 'graphql';
 import { sha256Hex } from '../../../ops/runtime/canonical-json.js';
 import { AcgsError } from '../../../ops/runtime/errors.js';
+import { inside, type Span } from '../../../ops/runtime/tracing.js';
 import type { OperationLimits } from '../../config.js';
 import { analyseDocument } from '../../enforcement/document-analysis.js';
 import { costReader } from '../../enforcement/cost.js';
@@ -26,9 +27,10 @@ export interface OperationReader {
   /**
    * The operation of a request; one map lookup when its text is known.
    * @param plans what is remembered of the snapshot.
+   * @param span of the request, if its trace is recorded.
    * @throws AcgsError or GraphQLError with a registered code.
    */
-  read(snapshot: SupergraphSnapshot, plans: SnapshotPlans, source: OperationSource): OperationEntry;
+  read(snapshot: SupergraphSnapshot, plans: SnapshotPlans, source: OperationSource, span?: Span): OperationEntry;
   /**
    * Takes over an operation that was valid for another supergraph.
    * @returns undefined when it is not valid for this one, or not within its limits.
@@ -51,12 +53,12 @@ export function createOperationReader({ limits, introspection, cache, onLookup }
     cache.keep(plans, entry);
     return entry;
   };
-  const readText = (snapshot: SupergraphSnapshot, plans: SnapshotPlans, query: string): ReadDocument => {
+  const readText = (snapshot: SupergraphSnapshot, plans: SnapshotPlans, query: string, span: Span | undefined): ReadDocument => {
     const known = plans.texts.get(query);
     onLookup(known !== undefined);
     if (known !== undefined) return known;
-    const document = readBoundedDocument(query, limits);
-    const error = firstError(snapshot.apiSchema, document, introspection);
+    const document = inside(span?.child('graphql.parse'), () => readBoundedDocument(query, limits));
+    const error = inside(span?.child('graphql.validate'), () => firstError(snapshot.apiSchema, document, introspection));
     if (error !== undefined) throw new GraphQLError(introspection ? error.message : withoutSuggestion(error.message), { nodes: error.nodes, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
     const read = readDocument(document, () => parse(query, { noLocation: true }), (name) => entryOf(snapshot, plans, document, name));
     plans.texts.set(query, read);
@@ -69,9 +71,9 @@ export function createOperationReader({ limits, introspection, cache, onLookup }
   };
 
   return {
-    read(snapshot, plans, { query, document, operationName }) {
+    read(snapshot, plans, { query, document, operationName }, span) {
       if (document === undefined && (query === undefined || query === '')) throw new AcgsError('BAD_REQUEST', 'The request has no query.');
-      const read = document === undefined ? readText(snapshot, plans, query ?? '') : readNode(snapshot, plans, document);
+      const read = document === undefined ? readText(snapshot, plans, query ?? '', span) : readNode(snapshot, plans, document);
       const { sole, several, byName } = read;
       if (sole !== undefined && (operationName === undefined || operationName === null || operationName === sole.operation.name?.value)) return sole;
       const known = typeof operationName === 'string' ? byName.get(operationName) : undefined;

@@ -1,6 +1,7 @@
 /** Prepares an operation: parse, validate, limits, gate 3, authorization, plan; everything repeatable is cached. */
 import { AcgsError } from '../../../ops/runtime/errors.js';
 import type { ServiceMetrics } from '../../../ops/runtime/metrics.js';
+import { within } from '../../../ops/runtime/tracing.js';
 import type { OperationLimits } from '../../config.js';
 import type { PrincipalClaims } from '../../../ops/runtime/hop-token.js';
 import { grantsOf, holds, type Grants } from '../../enforcement/authorization.js';
@@ -61,7 +62,7 @@ export function createPreparation(deps: PrepareDeps): Preparation {
   const prepare: Prepare = (request, source) => {
     const { snapshot } = request;
     const plans = cache.of(snapshot);
-    const entry = reader.read(snapshot, plans, source);
+    const entry = reader.read(snapshot, plans, source, request.span);
     const { criticalFields } = entry.analysis;
     const variables = source.variables ?? NO_VARIABLES;
     checkVariableDepth(variables);
@@ -78,9 +79,9 @@ export function createPreparation(deps: PrepareDeps): Preparation {
     entry.lastUsed = plans.tick += 1;
     return slot.prepared;
   };
-  const planned = ({ snapshot, principal, deadline }: GatewayRequest, entry: OperationEntry, grants: Grants): Promise<PreparedOperation> => {
+  const planned = ({ snapshot, principal, deadline, span }: GatewayRequest, entry: OperationEntry, grants: Grants): Promise<PreparedOperation> => {
     const holder = principal === null ? null : { scopes: principal.scopes, policies: principal.policies };
-    return beforeDeadline(planOf({ snapshot, entry, grants, holder, urgency: 'request' }), deadline);
+    return within(span?.child('graphql.plan'), () => beforeDeadline(planOf({ snapshot, entry, grants, holder, urgency: 'request' }), deadline));
   };
   return { prepare, warmUp: createWarmUp({ reader, planOf, cache, compileAhead }) };
 }

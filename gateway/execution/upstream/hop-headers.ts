@@ -35,8 +35,9 @@ export class HopHeaders {
   /**
    * Headers of one call, names and values in turn.
    * @param digest of the body, by `bodyDigest`.
+   * @param parent what the subgraph's part of the trace goes below; default the request's own.
    */
-  for(service: string, digest: string): string[] {
+  for(service: string, digest: string, parent?: string): string[] {
     const hash = this.refresh();
     const { requestId, deadline, principal, credentialId, revocationEpoch, hashPresented, traceparent, tracestate } = this.request;
     this.claims ??= sealClaims({ principal, credentialId, revocationEpoch, constitutionalHash: hash, hashPresented, requestId, deadline });
@@ -48,7 +49,8 @@ export class HopHeaders {
       HOP_HEADER, token, HASH_HEADER, hash, REQUEST_ID_HEADER, requestId,
     ];
     // W3C Trace Context: the trace goes on to the subgraph. Where equal queries share a call it is the trace of the first.
-    if (traceparent !== undefined) headers.push('traceparent', traceparent);
+    const traceUnder = parent ?? traceparent;
+    if (traceUnder !== undefined) headers.push('traceparent', traceUnder);
     if (tracestate !== undefined) headers.push('tracestate', tracestate);
     return headers;
   }

@@ -2,6 +2,7 @@
 import { AcgsError, type ErrorCode } from '../../../ops/runtime/errors.js';
 import { bodyDigest } from '../../../ops/runtime/hop-token.js';
 import type { ServiceMetrics } from '../../../ops/runtime/metrics.js';
+import { within, type Span } from '../../../ops/runtime/tracing.js';
 import { decoded, type DecodedAnswer } from './answer-text.js';
 import { believe, indeterminate, readAgain, type BelievedAnswer, type BeliefDeps } from './believe-answer.js';
 import type { ConnectionPools } from './connection-pools.js';
@@ -61,16 +62,25 @@ class RequestCalls implements SubgraphCalls {
   }
 
   /** The answer's objects belong to the caller alone, also where the call was shared: the text is, and each reads it for itself. */
-  async call(call: SubgraphCall): Promise<SubgraphAnswer> {
+  call(call: SubgraphCall): Promise<SubgraphAnswer> {
+    const { span } = this.request;
+    if (span === undefined) return this.answer(call, undefined);
+    const own = span.child(`fetch ${call.service}`, { 'acgs.subgraph': call.service, 'graphql.operation.type': call.kind, 'acgs.plan.paths': call.steps?.map(({ place }) => place).join(' ') }, 'client');
+    return within(own, () => this.answer(call, own));
+  }
+
+  private async answer(call: SubgraphCall, span: Span | undefined): Promise<SubgraphAnswer> {
     const expiresAt = this.expiresAt ?? performance.now() + this.line.deps.defaultTimeoutMs;
     const digest = bodyDigest(call.body);
     const changes = call.kind === 'mutation';
     try {
-      if (changes || this.line.deps.shareQueries === false) return (await this.send(call, digest, expiresAt)).parts;
+      if (changes || this.line.deps.shareQueries === false) return (await this.send(call, digest, expiresAt, span)).parts;
       const key = `${call.service}\n${digest}\n${this.hop.scope()}`;
       const now = performance.now();
       const joined = this.join(key, now, call, expiresAt);
-      return joined === undefined ? (await this.lead(key, now, call, digest, expiresAt)).parts : await this.ride(joined, key, call, digest, expiresAt);
+      if (joined === undefined) return (await this.lead(key, now, call, digest, expiresAt, span)).parts;
+      span?.set({ 'acgs.joined': true });
+      return await this.ride(joined, key, call, digest, expiresAt, span);
     } catch (error) {
       this.unproved += 1;
       throw error;
@@ -88,12 +98,12 @@ class RequestCalls implements SubgraphCalls {
     return this.line.flights.join(key, now, expiresAt, () => outOfTime(call));
   }
 
-  private lead(key: string, now: number, call: SubgraphCall, digest: string, expiresAt: number): Promise<BelievedAnswer> {
-    return this.line.flights.lead(key, now, this.send(call, digest, expiresAt));
+  private lead(key: string, now: number, call: SubgraphCall, digest: string, expiresAt: number, span: Span | undefined): Promise<BelievedAnswer> {
+    return this.line.flights.lead(key, now, this.send(call, digest, expiresAt, span));
   }
 
   /** Waits for a call that somebody else made; makes one when that one's time ran out and ours has not. */
-  private async ride(joined: Promise<BelievedAnswer>, key: string, call: SubgraphCall, digest: string, expiresAt: number): Promise<SubgraphAnswer> {
+  private async ride(joined: Promise<BelievedAnswer>, key: string, call: SubgraphCall, digest: string, expiresAt: number, span: Span | undefined): Promise<SubgraphAnswer> {
     for (let waiting: Promise<BelievedAnswer> | undefined = joined; waiting !== undefined; waiting = this.join(key, performance.now(), call, expiresAt)) {
       this.line.metersOf(call.service).joined();
       try {
@@ -102,16 +112,16 @@ class RequestCalls implements SubgraphCalls {
         if (!(error instanceof AcgsError) || error.code !== 'SUBGRAPH_TIMEOUT' || performance.now() >= expiresAt) throw error;
       }
     }
-    return (await this.lead(key, performance.now(), call, digest, expiresAt)).parts;
+    return (await this.lead(key, performance.now(), call, digest, expiresAt, span)).parts;
   }
 
   /** Makes a call and measures it. */
-  private async send(call: SubgraphCall, digest: string, expiresAt: number): Promise<BelievedAnswer> {
+  private async send(call: SubgraphCall, digest: string, expiresAt: number, span: Span | undefined): Promise<BelievedAnswer> {
     const meters = this.line.metersOf(call.service);
     const started = performance.now();
     let outcome: CallOutcome = 'ok';
     try {
-      return await this.attempt(call, digest, expiresAt, meters);
+      return await this.attempt(call, digest, expiresAt, meters, span);
     } catch (error) {
       outcome = error instanceof AcgsError ? outcomeOf(error.code) : 'other';
       throw error;
@@ -121,7 +131,7 @@ class RequestCalls implements SubgraphCalls {
   }
 
   /** One call, with the one repetition that cannot do anything twice. */
-  private async attempt(call: SubgraphCall, digest: string, expiresAt: number, meters: CallMeters): Promise<BelievedAnswer> {
+  private async attempt(call: SubgraphCall, digest: string, expiresAt: number, meters: CallMeters, span: Span | undefined): Promise<BelievedAnswer> {
     const { deps } = this.line;
     const { service } = call;
     const budget = this.budgetOf(service);
@@ -135,9 +145,10 @@ class RequestCalls implements SubgraphCalls {
       const circuit = deps.pools.circuit(instance.url, service);
       if (!circuit.admit(now)) throw failure ?? refusal(service, circuit.wait(now));
       if (attempt > 0) meters.retried();
+      span?.set({ 'server.address': instance.url, 'http.request.resend_count': attempt });
       let answer: DecodedAnswer;
       try {
-        answer = await deps.pools.exchange(instance.url, { method: 'POST', path: GRAPHQL_PATH, headers: this.hop.for(service, digest), body: call.body, timeoutMs: expiresAt - now }, decoded);
+        answer = await deps.pools.exchange(instance.url, { method: 'POST', path: GRAPHQL_PATH, headers: this.hop.for(service, digest, span?.traceparent), body: call.body, timeoutMs: expiresAt - now }, decoded);
       } catch (fault) {
         if (!(fault instanceof UpstreamFault)) throw fault;
         if (!fault.sent && fault.kind !== 'overloaded') deps.targets.unreachable(instance);

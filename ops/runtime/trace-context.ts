@@ -8,6 +8,15 @@ export interface TraceContext {
   readonly traceparent: string;
   /** The caller's list, unchanged; undefined without one, or when it or the traceparent was not valid. */
   readonly tracestate: string | undefined;
+  /** The caller's span and flag; undefined when the trace begins here. */
+  readonly caller: Caller | undefined;
+}
+
+/** The span a request comes from. */
+export interface Caller {
+  /** 16 lower-case hexadecimal characters, not all zero. */
+  readonly spanId: string;
+  readonly sampled: boolean;
 }
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
@@ -26,18 +35,19 @@ export function continueTrace(traceparent: string | readonly string[] | undefine
   const parent = typeof traceparent === 'string' ? parseTraceparent(traceparent) : undefined;
   if (parent === undefined) {
     const traceId = randomHex(16);
-    return { traceId, traceparent: `00-${traceId}-${randomHex(8)}-01`, tracestate: undefined };
+    return { traceId, traceparent: `00-${traceId}-${randomHex(8)}-01`, tracestate: undefined, caller: undefined };
   }
-  return { traceId: parent.traceId, traceparent: `00-${parent.traceId}-${randomHex(8)}-${parent.sampled ? '01' : '00'}`, tracestate: parseTracestate(tracestate) };
+  return { traceId: parent.traceId, traceparent: `00-${parent.traceId}-${randomHex(8)}-${parent.sampled ? '01' : '00'}`, tracestate: parseTracestate(tracestate), caller: parent };
 }
 
-function parseTraceparent(text: string): { readonly traceId: string; readonly sampled: boolean } | undefined {
+/** Reads a `traceparent`; undefined when it is not valid. */
+export function parseTraceparent(text: string): (Caller & { readonly traceId: string }) | undefined {
   const match = TRACEPARENT.exec(text);
   if (match === null) return undefined;
   const [, version = '', traceId = '', spanId = '', flags = '', rest] = match;
   // Later versions may append fields; version 00 has none, and ff is forbidden.
   if (version === 'ff' || (version === '00' && rest !== undefined) || traceId === ZERO_TRACE || spanId === ZERO_SPAN) return undefined;
-  return { traceId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
 function parseTracestate(state: string | readonly string[] | undefined): string | undefined {
