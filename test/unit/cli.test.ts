@@ -344,7 +344,7 @@ describe('the dashboard', () => {
 
   test('any size is filled, and no line is wider', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 80 }), fc.constantFrom('services', 'alerts', 'incidents', 'changes'), (columns, rows, focus) => {
-      const lines = render({ ...full, focus: focus as TopState['focus'] }, { columns, rows, colour: false });
+      const lines = render({ ...full, focus: focus }, { columns, rows, colour: false });
       expect(lines).toHaveLength(rows);
       expect(lines.filter((line) => line.length > columns)).toEqual([]);
     }));

@@ -39,7 +39,7 @@ export function usageSentence({ changed, usage: { state, from, to, operations, r
   const sentences: Readonly<Record<UsageState, string>> = {
     FRESH: `Weighed by recorded usage: ${period}.`,
     STALE: `Recorded usage is stale (${period}): every change counts as used.`,
-    INCOMPLETE: `Recorded usage is incomplete, some operations were not kept (${period}): every change counts as used.`,
+    INCOMPLETE: `Recorded usage is incomplete, since some requests were not kept or recording began only lately (${period}): every change counts as used.`,
     EMPTY: 'No usage was ever recorded: every change counts as used.',
     ABSENT: 'There was no usage store to ask: every change counts as used.',
   };

@@ -79,6 +79,16 @@ export function shippedBeside(values: SourceValues): { readonly name: string; re
   return readdirSync(folder).filter((file) => file.endsWith('.graphql')).sort().map((file) => ({ name: basename(file, '.graphql'), text: readFileSync(join(folder, file), 'utf8'), client: 'acgs' }));
 }
 
+/** Fingerprints of a file: one a line, then why; `#` begins a remark. @throws CliError USAGE for a line that has none. */
+export function readApprovals(path: string): string[] {
+  return readText(workingTree, path).split('\n').flatMap((line, index) => {
+    const [fingerprint = ''] = line.trim().split(/\s+/, 1);
+    if (fingerprint === '' || fingerprint.startsWith('#')) return [];
+    if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw new CliError('USAGE', `${path}, line ${index + 1}: "${fingerprint.slice(0, 80)}" is no fingerprint.`);
+    return [fingerprint];
+  });
+}
+
 /** The schemas that differ from those in force, as the registry takes them. */
 export function changedOf(sources: readonly SourceSchema[], active: readonly { readonly name: string; readonly url: string; readonly digest: string }[]): { name: string; url: string | null; sdl: string }[] {
   const known = new Map(active.map((subgraph) => [subgraph.name, subgraph]));

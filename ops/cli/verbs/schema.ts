@@ -27,6 +27,7 @@ const REPORT: readonly Parameter[] = [
 ];
 const LOCAL: readonly Parameter[] = [
   { name: 'base', summary: 'Git revision to compare with, for example origin/main; nothing is sent then, and every change counts as used.' },
+  { name: 'approvals', summary: 'With --base or --base-dir: file of breaking findings that may ship, one fingerprint a line, then why.' },
   { name: 'base-dir', summary: 'Folder like --dir to compare with, instead of a git revision.' },
 ];
 
