@@ -85,6 +85,7 @@ const PROTECTION: readonly Row[] = [
   row('a demand moves from a type to some of its fields', [['type Vault @requiresScopes(scopes: [["vault"]]) { "Gold."', 'type Vault { "Gold."'], ['silver: Int', 'silver: Int @requiresScopes(scopes: [["vault"]])']], 'PROTECTION_REMOVED', 'Vault', ALWAYS_BREAKING),
   row('a field moves to another subgraph and loses its protection', [['"What it cost us." margin: Float @policy(policies: [["finance"]])', ''], ['"Rating." rating: Int', '"Rating." rating: Int "What it cost us." margin: Float']], 'PROTECTION_REMOVED', 'Order.margin', ALWAYS_BREAKING, 'people'),
   row('a field moves to another subgraph and keeps its protection', [['"What it cost us." margin: Float @policy(policies: [["finance"]])', ''], ['"Rating." rating: Int', '"Rating." rating: Int "What it cost us." margin: Float @policy(policies: [["finance"]])']], 'PROTECTION_MOVED', 'Order.margin', DANGEROUS),
+  row('a type with a demand of its own joins an interface', [['"A line." type', '"S." type Secret implements Named @requiresScopes(scopes: [["secret"]]) { "N." name: String! } "A line." type']], 'PROTECTION_STRENGTHENED', 'Query.named', STRONGER),
   row('a field returns an open type where it returned a protected one', [['"The vault." vault: Vault', '"The vault." vault: Line']], 'PROTECTION_WEAKENED', 'Query.vault', ALWAYS_BREAKING),
   row('a directive is imported under another name', [['extend schema # of people\n  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy"', 'extend schema\n  @link(url: "https://specs.apollo.dev/federation/v2.9", import: [{ name: "@policy", as: "@rule" }']], 'PROTECTION_RENAMED', '@rule', DANGEROUS, 'people'),
   row('the name of a directive is given to one that protects nothing', [['extend schema # of people\n  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy"', 'directive @policy on FIELD_DEFINITION\nextend schema\n  @link(url: "https://specs.apollo.dev/federation/v2.9", import: [{ name: "@policy", as: "@rule" }']], 'PROTECTION_NAME_TAKEN', '@policy', ALWAYS_BREAKING, 'people'),
@@ -195,8 +196,11 @@ describe('input that cannot be served', () => {
     expect(checkSchema(request([...BASE, ...BASE.slice(0, 1)])).verdict).toBe('INVALID');
     expect(checkSchema(request([...changed(['"Total." total: Float', '']), ...BASE.slice(0, 1)])).findings[0]?.message).toBe('there are two subgraphs named orders.');
   });
-  test('a hash that is not accepted is refused, and what is published is not judged again by new labels', () => {
-    expect(check([['"Total." total: Float', '']], { accepted: ['0123456789abcdef'] }).findings.map(({ code }) => code)).toContain('CONSTITUTION_HASH_REFUSED');
+  test('a hash that is not accepted is refused, also when no text changed', () => {
+    const accepted = ['0123456789abcdef'];
+    expect(check([['"Total." total: Float', '']], { accepted }).findings.map(({ code }) => code)).toContain('CONSTITUTION_HASH_REFUSED');
+    const moved = BASE.map((subgraph) => ({ ...subgraph, url: 'http://elsewhere/graphql' }));
+    expect(checkSchema(request(moved, { accepted }))).toMatchObject({ verdict: 'INVALID', supergraphSdl: null, findings: [{ code: 'CONSTITUTION_HASH_REFUSED', kind: 'CONSTITUTION' }] });
   });
   test('where what is published cannot be composed, nothing can be compared and an approval is needed', () => {
     const report = checkSchema(request(BASE, { base: changed(['"Rating." rating: Int', '"Rating." rating: Int "Name." name: Int']) }));
@@ -247,6 +251,12 @@ describe('usage', () => {
   test('a value that is only read may go: DANGEROUS for who reads it', () => {
     const reads = recorded('{ order(id: "") { state } }', []);
     expect(found(check([['"Gone." CANCELLED', '']], { usage: { ...UNUSED, operations: [reads] } }), 'ENUM_VALUE_REMOVED', 'OrderState.CANCELLED')).toMatchObject({ criticality: 'DANGEROUS', weight: 'USED', affectedCount: 1 });
+  });
+  test('a shipped document that would be refused is found though no finding says why', () => {
+    const text = '{ search(text: "") { ... on Order { x: note } ... on Memo { x: text } } }';
+    const report = check([['"A note." type Memo implements Named { "Name." name: String! "Text." text: String }', '"A note." type Memo implements Named { "Name." name: String! "Text." text: String! }']], { usage: UNUSED, operations: [{ name: 'search', text, client: 'acgs' }] });
+    expect(report.findings[0]).toMatchObject({ code: 'OPERATION_BROKEN', criticality: 'BREAKING', affected: [{ operation: 'search', client: 'acgs', origin: 'shipped' }] });
+    expect(report.findings[0]?.message).toContain('conflict');
   });
   test('an operation that was not valid before is broken only by what it is recorded to use', () => {
     const old = recorded('{ order(id: "") { gone } search(text: "") { ... on Memo { name } } }', []);

@@ -20,7 +20,7 @@ export class ChangePlaces {
 
   /**
    * The first subgraph that defines the element, or else what holds it, otherwise than before: one that has it now
-   * rather than one that no longer does. Null when none does.
+   * rather than one that no longer does. When none does, the only one that changed; null when there are several.
    */
   subgraphOf(coordinate: string | null): string | null {
     for (let at = coordinate; at !== null; at = parentCoordinate(at)) {
@@ -29,7 +29,7 @@ export class ChangePlaces {
       const found = differ.find(({ after }) => after.has(place)) ?? differ[0];
       if (found !== undefined) return found.name;
     }
-    return null;
+    return coordinate !== null && this.documents.length === 1 ? (this.documents[0]?.name ?? null) : null;
   }
 }
 

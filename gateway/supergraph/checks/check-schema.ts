@@ -16,7 +16,7 @@ import { reportedFindings, usageSummary, verdictOf } from './report.js';
 import { schemaSetChange, schemaSetDigest, type SchemaSetChange } from './schema-set.js';
 import { shapeChanges } from './shape-changes.js';
 import { gateProblems, problemDrafts, sameBesidesDescriptions, SubgraphReader, tryComposing, type ReadSet } from './subgraph-reading.js';
-import { clientOperations, usageState, weigh, type WeighedDraft } from './usage-weighing.js';
+import { clientOperations, isReshaping, usageState, weigh, type WeighedDraft } from './usage-weighing.js';
 
 /**
  * Checks a change of the graph. It reads no file and no environment, and answers the same to the same request, times aside.
@@ -63,7 +63,7 @@ class SchemaCheck {
       const read = this.reader.readAll(request.proposed);
       return { proposed: read, problems: [...read.problems, ...gateProblems(read, change.rewritten, request.accepted)] };
     }, change.rewritten.length === 0 ? 'no schema text changed' : `gate 1 on ${change.rewritten.join(', ')}`);
-    const composed = problems.length > 0 ? problems : steps.run('compose', () => tryComposing(proposed, true), `${proposed.subgraphs.size} subgraphs`);
+    const composed = problems.length > 0 ? problems : steps.run('compose', () => tryComposing(proposed, request.accepted), `${proposed.subgraphs.size} subgraphs`);
     if (problems.length > 0) steps.leaveOut('compose', 'a subgraph is refused');
     const lint = this.lint(proposed);
     if ('schema' in composed) return { composed, drafts: this.compare(proposed, composed, [...this.setChanges(), ...lint]) };
@@ -79,7 +79,7 @@ class SchemaCheck {
       return drafts.map(unweighed);
     }
     const base = this.reader.readAll(request.base);
-    const published = steps.run('compose-base', () => tryComposing(base, false), 'what is published, without proving again that it can be planned');
+    const published = steps.run('compose-base', () => tryComposing(base, null), 'what is published, without proving again that it can be planned');
     if (!('schema' in published)) {
       for (const step of ['protection', 'shape', 'usage'] as const) steps.leaveOut(step, 'what is published cannot be composed');
       return [...drafts, baseRefused(published.map(({ message }) => message))].map(unweighed);
@@ -94,8 +94,8 @@ class SchemaCheck {
     // What could not be seen before is told of once.
     const placed = shape.filter(({ code, coordinate }) => !(code.endsWith('_ADDED') && visible.has(coordinate))).map((draft) => ({ ...draft, subgraph: places.subgraphOf(draft.coordinate) }));
     const all = [...drafts, ...protection, ...placed];
-    if (all.every(({ weighing }) => weighing === null)) {
-      steps.leaveOut('usage', 'no finding is weighed by usage');
+    if (!all.some(isReshaping)) {
+      steps.leaveOut('usage', 'no operation could notice');
       return all.map(unweighed);
     }
     const operations = clientOperations(request.operations, request.usage, request.minimumCount);

@@ -4,7 +4,7 @@ import { parse, print, visit, type DocumentNode } from 'graphql';
 import type { SubgraphSchema } from '../../../ops/runtime/schema-check.js';
 import { composeSubgraphs, CompositionError, readSubgraph, type ComposedSchema } from '../compose.js';
 import type { CompositionProblem } from '../composition-error.js';
-import { checkSubgraph } from '../constitution-check.js';
+import { checkSubgraph, checkSupergraph } from '../constitution-check.js';
 import type { CompositionRule, FindingDraft } from './finding-draft.js';
 import { inOrder } from './schema-set.js';
 
@@ -49,12 +49,17 @@ export function gateProblems({ subgraphs }: ReadSet, names: readonly string[], a
   });
 }
 
-/** Composes; a refusal is an answer here. */
-export function tryComposing({ subgraphs, problems }: ReadSet, satisfiability: boolean): ComposedSchema | readonly CompositionProblem[] {
+/**
+ * Composes; a refusal is an answer here.
+ * @param accepted labels the result must be bound to one of, which subgraphs that did not change were not asked; null to prove nothing of what was proved before, that every field can be reached included.
+ */
+export function tryComposing({ subgraphs, problems }: ReadSet, accepted: readonly string[] | null): ComposedSchema | readonly CompositionProblem[] {
   if (problems.length > 0) return problems;
   if (subgraphs.size === 0) return [{ subgraph: null, code: 'COMPOSITION_FAILED', message: 'there is no subgraph to compose.' }];
   try {
-    return composeSubgraphs([...subgraphs.values()], satisfiability);
+    const composed = composeSubgraphs([...subgraphs.values()], accepted !== null);
+    const refused = accepted === null ? [] : checkSupergraph(composed.schema, accepted);
+    return refused.length > 0 ? refused : composed;
   } catch (error) {
     return problemsOf(error);
   }

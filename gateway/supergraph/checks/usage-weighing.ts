@@ -6,8 +6,8 @@ import type { FindingDraft } from './finding-draft.js';
 import { operationUse, type ClientOperation } from './operation-use.js';
 
 const DAY_MS = 24 * 3_600_000;
-/** Normalised texts have lost their aliases, so fields that were told apart by them seem to collide. */
-const RULES = specifiedRules.filter((rule) => rule !== OverlappingFieldsCanBeMergedRule);
+/** Recorded texts have lost their aliases, so fields that were told apart by them seem to collide. */
+const RECORDED_RULES = specifiedRules.filter((rule) => rule !== OverlappingFieldsCanBeMergedRule);
 /** What validation suggests depends on the schema, and is no part of what is wrong. */
 const SUGGESTION = / Did you mean .*$/s;
 /** Operations named with a finding. */
@@ -40,15 +40,24 @@ export function clientOperations(shipped: SchemaCheckRequest['operations'], usag
   ];
 }
 
-/** Weighs findings against operations; those without a weighing stay as they are. */
+/**
+ * Weighs findings against operations; those without a weighing stay as they are. Shipped documents are validated
+ * whatever they use: even a field that can no longer be null may collide with its namesake on another type.
+ */
 export function weigh(drafts: readonly FindingDraft[], operations: readonly ClientOperation[], state: UsageState, before: GraphQLSchema, after: GraphQLSchema): WeighedDraft[] {
   const wanted = new Set(drafts.flatMap(({ weighing }) => (weighing === null ? [] : [...weighing.usedBy, ...weighing.readBy])));
-  const touched = wanted.size === 0 ? [] : operations.flatMap((operation) => {
+  const reshaped = drafts.some(isReshaping);
+  const touched = operations.filter(({ origin }) => wanted.size > 0 || (reshaped && origin === 'shipped')).flatMap((operation) => {
     const use = operationUse(before, operation);
-    return [...wanted].some((key) => use.keys.has(key)) ? [new TouchedOperation(operation, use.keys, use.document, before, after)] : [];
+    return (reshaped && operation.origin === 'shipped') || [...wanted].some((key) => use.keys.has(key)) ? [new TouchedOperation(operation, use.keys, use.document, before, after)] : [];
   });
   const weighed = drafts.map((draft) => weighOne(draft, touched, state));
   return [...weighed, ...unexplained(weighed, touched)];
+}
+
+/** True for what operations could notice, whether usage weighs it or not. */
+export function isReshaping({ kind, coordinate, weighing }: FindingDraft): boolean {
+  return weighing !== null || (kind === 'SHAPE' && coordinate !== null);
 }
 
 function weighOne(draft: FindingDraft, touched: readonly TouchedOperation[], state: UsageState): WeighedDraft {
@@ -103,7 +112,7 @@ class TouchedOperation {
     const { document } = this;
     if (document === null) return [];
     return this.errors ??= ((): string[] => {
-      const messages = (schema: GraphQLSchema): string[] => validate(schema, document, RULES).map(({ message }) => message.replace(SUGGESTION, ''));
+      const messages = (schema: GraphQLSchema): string[] => validate(schema, document, this.operation.origin === 'shipped' ? specifiedRules : RECORDED_RULES).map(({ message }) => message.replace(SUGGESTION, ''));
       const known = new Set(messages(this.before));
       return messages(this.after).filter((message) => !known.has(message)).sort();
     })();
