@@ -1,5 +1,5 @@
 /** One log line and the metrics of each finished request. */
-import type { Logger } from '../../ops/runtime/logger.js';
+import { withoutRedaction, type Logger } from '../../ops/runtime/logger.js';
 import type { ServiceMetrics } from '../../ops/runtime/metrics.js';
 import type { Span } from '../../ops/runtime/tracing.js';
 import type { Exchange } from './exchange.js';
@@ -21,7 +21,7 @@ export type AccessLog = (exchange: Exchange, ending: Ending) => void;
  * logger applies to everything else and that costs more than the rest of the line.
  */
 export function createAccessLog(metrics: Pick<ServiceMetrics, 'finished' | 'took'>, logger: Logger): AccessLog {
-  const lines = logger.child({}, { redact: [] });
+  const lines = withoutRedaction(logger);
   return (exchange, { status, aborted, streamed }) => {
     const { requestId, trace, operationKind: operation, operationName, credentials, failure } = exchange;
     const elapsed = performance.now() - exchange.started;
