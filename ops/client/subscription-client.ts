@@ -85,7 +85,7 @@ export interface ResumableSubscription {
 
 /** Error codes that pass; the stream is resumed. All others are the caller's to know. */
 const PASSING_CODES: ReadonlySet<string> = new Set([
-  'SUBSCRIPTION_LAGGING', 'SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_TIMEOUT', 'DATABASE_UNAVAILABLE', 'SHUTTING_DOWN', 'REVOCATION_FEED_STALE', 'CONSTITUTIONAL_VIOLATION', 'INTERNAL',
+  'SUBSCRIPTION_LAGGING', 'RATE_LIMITED', 'SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_TIMEOUT', 'DATABASE_UNAVAILABLE', 'SHUTTING_DOWN', 'REVOCATION_FEED_STALE', 'CONSTITUTIONAL_VIOLATION', 'INTERNAL',
 ]);
 
 /** Close codes after which another attempt would end alike (docs/subscriptions.md). 4403 is allowed once with new credentials. */

@@ -12,6 +12,8 @@ import { GRANT_KEY, publicKeyPath, SCHEMA_KEY } from '../../subgraphs/governance
 /** Name of the file with a process's connection string, inside `secrets/`; `DATABASE_URL_FILE` points at it. */
 export const DATABASE_URL_FILE = 'database.url';
 
+/** Not a process of ours and under an account of its own; the folder is mounted into its container alone. */
+const ALERTMANAGER = 'alertmanager';
 /** Who verifies what is signed with a key. */
 const READERS = [
   { key: GRANT_KEY, processes: ['governance-synthesis', 'evolutionary-computation'] },
@@ -20,7 +22,7 @@ const READERS = [
 
 export interface BundleOptions {
   readonly dataDirectory: string;
-  /** Folder of the bundles; each is named for its process: the subgraphs, and `gateway`. */
+  /** Folder of the bundles; each is named for its process: the subgraphs, `gateway`, and `alertmanager` with the token of its webhook. */
   readonly directory: string;
   /** Connection string of each subgraph's role; undefined leaves them out. */
   readonly databaseUrls: Readonly<Record<SubgraphSchema, string>> | undefined;
@@ -38,7 +40,8 @@ export function writeBundles({ dataDirectory, directory, databaseUrls, first }: 
   const written: string[] = [];
   const put = (process: string, path: string, content: string | Buffer): void => {
     const file = join(directory, process, path);
-    if (replaceFile(file, content, path.startsWith('secrets/') ? 0o400 : 0o444)) written.push(relative(directory, file));
+    const open = process === ALERTMANAGER;
+    if (replaceFile(file, content, path.startsWith('secrets/') && !open ? 0o400 : 0o444, open ? 0o755 : 0o700)) written.push(relative(directory, file));
   };
   const copy = (process: string, file: string): void => put(process, relative(dataDirectory, file), readFileSync(file));
   const copySecret = (process: string, name: string): void => copy(process, join(dataDirectory, 'secrets', name));
@@ -56,6 +59,7 @@ export function writeBundles({ dataDirectory, directory, databaseUrls, first }: 
   copySecret('auth', SECRET.refreshTokens);
   if (first && existsSync(initialPasswordFile(dataDirectory))) copy('auth', initialPasswordFile(dataDirectory));
   copySecret('policy-governance', SECRET.alertmanagerToken);
+  copySecret(ALERTMANAGER, SECRET.alertmanagerToken);
   for (const { key, processes } of READERS) {
     copySecret('governance-synthesis', key.secret);
     for (const process of processes) copy(process, publicKeyPath(dataDirectory, key));
@@ -64,10 +68,10 @@ export function writeBundles({ dataDirectory, directory, databaseUrls, first }: 
 }
 
 /** @returns false when the file held the same already. */
-function replaceFile(file: string, content: string | Buffer, mode: number): boolean {
+function replaceFile(file: string, content: string | Buffer, mode: number, folderMode: number): boolean {
   const bytes = Buffer.from(content);
   if (existsSync(file) && readFileSync(file).equals(bytes)) return false;
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(file), { recursive: true, mode: folderMode });
   const draft = `${file}.${randomBytes(4).toString('hex')}`;
   writeFileSync(draft, bytes, { mode, flag: 'wx' });
   renameSync(draft, file);

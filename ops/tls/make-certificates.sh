@@ -1,12 +1,12 @@
 #!/bin/sh
 # Makes an authority and a certificate for each name, for installations without an issuer of their own (docs/deployment.md).
-#   make-certificates.sh DIRECTORY NAME[,SAN...]...
+#   make-certificates.sh DIRECTORY NAME[,SAN...][@UID:GID]...
 # Each NAME gets DIRECTORY/NAME/tls.crt, tls.key and ca.crt; SANs are host names, or IP:address. Safe to run again: a
 # certificate is made anew when fewer than ACGS_CERTIFICATE_RENEW_DAYS (30) of its ACGS_CERTIFICATE_DAYS (90) are left.
-# ACGS_CERTIFICATE_OWNER (uid:gid) gets the files of the names; the authority's key stays with who runs this.
+# UID:GID, or ACGS_CERTIFICATE_OWNER where none is given, gets the name's files; the authority's key stays with who runs this.
 set -eu
 umask 077
-[ "$#" -ge 2 ] || { echo 'usage: make-certificates.sh DIRECTORY NAME[,SAN...]...' >&2; exit 2; }
+[ "$#" -ge 2 ] || { echo 'usage: make-certificates.sh DIRECTORY NAME[,SAN...][@UID:GID]...' >&2; exit 2; }
 directory=$1; shift
 days=${ACGS_CERTIFICATE_DAYS:-90}
 renew=${ACGS_CERTIFICATE_RENEW_DAYS:-30}
@@ -26,7 +26,10 @@ if [ ! -s "$authority/ca.crt" ]; then
   mv "$work/ca.crt" "$authority/ca.crt"
 fi
 
-for entry in "$@"; do
+for argument in "$@"; do
+  entry=${argument%%@*}
+  owner=${ACGS_CERTIFICATE_OWNER:-}
+  case $argument in *@*) owner=${argument#*@} ;; esac
   name=${entry%%,*}
   case $name in ''|*[!a-z0-9.-]*|authority) echo "make-certificates.sh: \"$name\" is not a name" >&2; exit 2 ;; esac
   folder="$directory/$name"
@@ -46,6 +49,6 @@ for entry in "$@"; do
   chmod 644 "$work/tls.crt" "$work/ca.crt"
   # The key first: a reader that meets it beside the old certificate keeps what it has and looks again.
   for file in tls.key tls.crt ca.crt; do mv "$work/$file" "$folder/$file"; done
-  if [ -n "${ACGS_CERTIFICATE_OWNER:-}" ]; then chown -R "$ACGS_CERTIFICATE_OWNER" "$folder"; fi
+  if [ -n "$owner" ]; then chown -R "$owner" "$folder"; fi
   echo "made $name"
 done

@@ -79,7 +79,7 @@ test('three at once agree, and a fourth finds nothing to do', async () => {
 
   // Each bundle holds its own and nobody else's.
   const master = secretKey(data, 'hop-master.key');
-  expect(readdirSync(bundles).toSorted()).toEqual(['gateway', ...SUBGRAPH_NAMES].toSorted());
+  expect(readdirSync(bundles).toSorted()).toEqual(['alertmanager', 'gateway', ...SUBGRAPH_NAMES].toSorted());
   for (const name of SUBGRAPH_NAMES) {
     const bundle = join(bundles, name);
     expect(secretKey(bundle, `hop-${name}.key`)).toEqual(deriveHopKey(master, name));
