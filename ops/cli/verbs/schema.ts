@@ -40,7 +40,7 @@ export const SCHEMA: VerbGroup = {
   verbs: [
     {
       words: ['schema', 'check'], summary: 'What a change would do to clients; ends with 0 when it may ship, 5 when it needs an approval, 6 when it cannot be served.',
-      flags: [...SOURCE, ...REPORT, ...LOCAL, ...ORIGIN], act: 'schemaCheck', operations: ['active-schema', 'check-schema'], anonymous: true,
+      flags: [...SOURCE, ...REPORT, ...LOCAL, ...ORIGIN], act: 'schemaCheck', operations: ['active-schema', 'check-schema'], changes: true, anonymous: true,
       examples: ['acgs schema check', 'acgs schema check --base origin/main --format github', 'acgs schema check --subgraph auth=auth.graphql --format sarif --report-file schema.sarif'],
     },
     { words: ['schema', 'compose'], summary: 'Compose the supergraph; nothing is sent.', flags: [...SOURCE, { name: 'out', summary: 'Write it here instead of to standard output.' }], act: 'schemaCompose', anonymous: true, examples: ['acgs schema compose --out supergraph.graphql'] },
@@ -60,7 +60,7 @@ export const SCHEMA: VerbGroup = {
       act: 'schemaApprove', operations: ['show-schema-check', 'approve-schema-check'],
     },
     {
-      words: ['schema', 'rollback'], summary: 'Make gateways serve a version again that was in force before.', destructive: 'Make every gateway go back to the version before, or to the one that is named?',
+      words: ['schema', 'rollback'], summary: 'Make gateways serve a version again that was in force before.', changes: true, destructive: 'Make every gateway go back to the version before, or to the one that is named?',
       positionals: [{ name: 'version', variable: 'versionId', summary: 'Identifier of the version; default the one before the present one.' }],
       flags: [{ name: 'reason', variable: 'reason', required: true, summary: 'Why.' }, { name: 'expected-activation', variable: 'expectedActivation', type: 'integer', summary: 'Number of the activation you saw in force; another one is a conflict.' }],
       request: activated('rollback-schema', 'rollbackSchema'), examples: ['acgs schema rollback --reason "The console fails" --yes'],
