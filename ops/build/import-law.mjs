@@ -72,7 +72,7 @@ export const ENVIRONMENT_RULE = 'environment-is-read-in-config-only';
 
 /** Whether a file may read the environment. */
 export const mayReadEnvironment = (file) =>
-  /(^|[-.])config\.ts$/.test(baseName(file)) || isIn(file, 'test', 'ops/bench') || (isIn(file, 'ops/build') && file.endsWith('.mjs'));
+  /(^|[-.])config\.ts$/.test(baseName(file)) || isIn(file, 'test', 'ops/bench') || (isIn(file, 'ops/build', 'ops/image') && file.endsWith('.mjs'));
 
 /** The name of the rule over cycles, checked on the whole graph. */
 export const CYCLE_RULE = 'no-circular-imports';

@@ -9,6 +9,8 @@ import { packageRoot, withBuildLock } from './files.mjs';
 
 const OPTIONAL_BINARIES = [
   { name: 'redis-server', found: () => onPath('redis-server') },
+  { name: 'nginx', found: () => onPath('nginx') },
+  { name: 'openssl', found: () => onPath('openssl') },
   { name: 'prometheus', found: () => onPath('prometheus') },
   { name: 'prometheus-alertmanager', found: () => onPath('prometheus-alertmanager') || onPath('alertmanager') },
   ...['shellcheck', 'zsh', 'fish'].map((name) => ({ name, found: () => onPath(name) })),

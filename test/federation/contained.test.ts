@@ -9,19 +9,19 @@ import { copyImage, IMAGE_LIMIT_BYTES, imageFiles, imageTable } from '../../ops/
 import { subscribeWithResume, type ResumableSubscription } from '../../ops/client/subscription-client.js';
 import type { GraphClient } from '../../ops/client/graph-client.js';
 import { SUBGRAPH_NAMES } from '../../ops/runtime/subgraph-names.js';
-import { startContained, type ContainedDeployment, type ContainerName } from '../kit/contained-deployment.js';
+import { nginxAvailable, startContained, type ContainedDeployment, type ContainerName } from '../kit/contained-deployment.js';
+import { opensslAvailable } from '../kit/certificates.js';
 import { loginAsAdmin, operation } from '../kit/graph.js';
 import { redisAvailable } from '../kit/redis.js';
 import { TEST_HASH } from '../kit/subgraph.js';
 import { until } from '../kit/until.js';
 
-const nginxAvailable = spawnSync('nginx', ['-v']).status === 0;
 const CONTAINERS: readonly ContainerName[] = [...SUBGRAPH_NAMES, 'gateway-1', 'gateway-2'];
 
 interface Declared { readonly declareIncident: { readonly incident?: { readonly id: string; readonly title: string }; readonly message?: string } }
 interface Watched { readonly incidentUpdated: { readonly cursor: string; readonly kind: string; readonly incident: { readonly title: string } | null } }
 
-(nginxAvailable && redisAvailable ? describe : describe.skip)('a deployment', () => {
+(nginxAvailable && redisAvailable && opensslAvailable ? describe : describe.skip)('a deployment', () => {
   let image: string;
   let deployed: ContainedDeployment;
   let admin: GraphClient;

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import type { TlsFiles } from '../../ops/runtime/tls-files.js';
 
+/** True when certificates can be made here. */
+export const opensslAvailable = spawnSync('openssl', ['version']).status === 0;
+
 /** Names a certificate of a server on this machine carries besides its own. */
 export const HERE = 'IP:127.0.0.1,localhost';
 

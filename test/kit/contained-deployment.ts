@@ -15,6 +15,9 @@ import { createEmptyDatabase, testServerUrl } from './database.js';
 import { startRedis, type TestRedis } from './redis.js';
 import { until } from './until.js';
 
+/** True when nginx can be started here. */
+export const nginxAvailable = spawnSync('nginx', ['-v']).status === 0;
+
 const NOBODY = 65_534;
 const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 const GATEWAYS = ['gateway-1', 'gateway-2'] as const;
