@@ -75,7 +75,7 @@ describe('the gateway', () => {
     });
     const refused = await publish(without('requestId'));
     expect(refused).toMatchObject({ __typename: 'SchemaNotPublishable', code: 'SCHEMA_APPROVAL_NEEDED' });
-    expect(refused.check.findings[0]).toMatchObject({ code: 'FIELD_REMOVED', coordinate: 'AuditEntry.requestId', criticality: 'BREAKING', weight: 'USED', affected: [{ operation: 'Console', client: 'console', count: 3 }] });
+    expect(refused.check.findings[0]).toMatchObject({ code: 'FIELD_REMOVED', coordinate: 'AuditEntry.requestId', criticality: 'BREAKING', weight: 'USED', affected: expect.arrayContaining([{ operation: 'Console', client: 'console', count: 3 }]) });
     // What nobody asks for and no document ships may go.
     const unused = await publish(without('integratedAt'));
     expect(unused).toMatchObject({ __typename: 'PublishSchemaPayload' });
