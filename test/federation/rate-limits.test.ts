@@ -136,7 +136,7 @@ describe('one gateway that counts by itself', () => {
   beforeAll(async () => {
     redis = await startRedis();
     const redisPrefix = `acgs-test-${randomBytes(4).toString('hex')}:`;
-    const rateLimit: RateLimitConfig = { policy: { principal: slow(200), anonymous: slow(200), reserve: slow(60) }, redisUrl: redis.url, redisPrefix, trustedProxies: 0 };
+    const rateLimit: RateLimitConfig = { policy: { principal: slow(200), anonymous: slow(200), reserve: slow(60) }, redisUrl: redis.url, redisPrefix, trustedProxies: 0, patienceMs: 10_000 };
     for (let index = 0; index < 2; index += 1) graphs.push(await startMiniGraph(MINI_GRAPH, { rateLimit }));
     for (const graph of graphs) await eventually(async () => (await uncounted(graph)) === 0 || code(await graph.query(READ, { headers: await anew(graph) })) === undefined);
   });

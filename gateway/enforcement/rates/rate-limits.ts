@@ -53,7 +53,7 @@ export function createRateLimits({ config, registry, logger, hopMasterKey, ...de
   const registers = [registry];
   const charged = new Counter({ name: 'acgs_rate_limit_charges_total', help: 'Operations charged to a rate, by kind of client and outcome.', labelNames: ['client', 'outcome'], registers });
   const missed = new Counter({ name: 'acgs_rate_limit_uncounted_total', help: 'Charges that Redis did not count; this process counted them by itself.', registers });
-  const store = deps.store ?? (config.redisUrl === undefined ? createLocalPoints() : createSharedPoints({ url: config.redisUrl, prefix: config.redisPrefix, logger, onMissed: () => missed.inc() }));
+  const store = deps.store ?? (config.redisUrl === undefined ? createLocalPoints() : createSharedPoints({ url: config.redisUrl, prefix: config.redisPrefix, logger, onMissed: () => missed.inc(), ...(config.patienceMs === undefined ? {} : { patienceMs: config.patienceMs }) }));
   /** Accounts that are known to be empty, with the moment from which they are worth asking for again. */
   const empty = new LRUCache<string, number>({ max: 10_000 });
 

@@ -25,6 +25,8 @@ export interface RateLimitConfig {
   readonly redisPrefix: string;
   /** Proxies in front of the gateway whose `X-Forwarded-For` is believed, 0 to 5. */
   readonly trustedProxies: number;
+  /** Longest wait for Redis, milliseconds; default 200. */
+  readonly patienceMs?: number;
 }
 
 /** Microseconds until one point is back. */

@@ -6,7 +6,7 @@ import { createLocalPoints } from './local-points.js';
 import { intervalOf, type Account, type PointStore, type Verdict } from './rate-policy.js';
 
 /** Longest wait for Redis, milliseconds; above it a request is worth more than its count. */
-const PATIENCE_MS = 50;
+const PATIENCE_MS = 200;
 /** After a failure Redis is left alone this long, milliseconds. */
 const REST_MS = 1_000;
 
@@ -57,7 +57,7 @@ export interface SharedPointsDeps {
   readonly logger: Logger;
   /** Told of every charge that Redis did not count. */
   readonly onMissed: () => void;
-  /** Longest wait, milliseconds; default 50. */
+  /** Longest wait, milliseconds; default 200. */
   readonly patienceMs?: number;
 }
 
