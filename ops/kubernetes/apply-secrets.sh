@@ -16,5 +16,5 @@ apply() {
 
 apply acgs-installation "$data/secrets" "$data/constitution" "$data/grants"
 for bundle in "$bundles"/*; do
-  apply "acgs-$(basename "$bundle")" "$bundle/secrets" "$bundle/constitution" "$bundle/grants"
+  apply "acgs-$(basename "$bundle")" "$bundle" "$bundle/secrets" "$bundle/constitution" "$bundle/grants"
 done

@@ -41,7 +41,7 @@ export function writeBundles({ dataDirectory, directory, databaseUrls, first }: 
   const put = (process: string, path: string, content: string | Buffer): void => {
     const file = join(directory, process, path);
     const open = process === ALERTMANAGER;
-    if (replaceFile(file, content, path.startsWith('secrets/') && !open ? 0o400 : 0o444, open ? 0o755 : 0o700)) written.push(relative(directory, file));
+    if (replaceFile(file, content, path.startsWith('secrets/') ? 0o400 : 0o444, open ? 0o755 : 0o700)) written.push(relative(directory, file));
   };
   const copy = (process: string, file: string): void => put(process, relative(dataDirectory, file), readFileSync(file));
   const copySecret = (process: string, name: string): void => copy(process, join(dataDirectory, 'secrets', name));
@@ -59,7 +59,7 @@ export function writeBundles({ dataDirectory, directory, databaseUrls, first }: 
   copySecret('auth', SECRET.refreshTokens);
   if (first && existsSync(initialPasswordFile(dataDirectory))) copy('auth', initialPasswordFile(dataDirectory));
   copySecret('policy-governance', SECRET.alertmanagerToken);
-  copySecret(ALERTMANAGER, SECRET.alertmanagerToken);
+  put(ALERTMANAGER, 'webhook.token', readFileSync(join(dataDirectory, 'secrets', SECRET.alertmanagerToken)));
   for (const { key, processes } of READERS) {
     copySecret('governance-synthesis', key.secret);
     for (const process of processes) copy(process, publicKeyPath(dataDirectory, key));
