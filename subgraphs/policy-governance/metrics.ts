@@ -27,10 +27,12 @@ export function createGovernanceMetrics({ registry }: ServiceMetrics): Governanc
   const evaluation = new Histogram<'outcome'>({ name: 'acgs_policy_evaluation_seconds', help: 'Time to judge one request by the policies in force, seconds.', labelNames: ['outcome'], buckets: EVALUATION_BUCKETS, registers });
   // Born at zero, so that a rate sees the first one too.
   for (const outcome of OUTCOMES) evaluation.zero({ outcome });
+  const alerts = new Counter({ name: 'acgs_alerts_received_total', help: 'Alerts received, by what became of them.', labelNames: ['outcome'], registers });
+  for (const outcome of ['raised', 'resolved', 'duplicate']) alerts.inc({ outcome }, 0);
+  const unverified = new Counter({ name: 'acgs_alerts_unverified_total', help: 'New alerts whose constitutional hash label is missing or foreign.', labelNames: ['reason'], registers });
+  for (const reason of ['missing', 'foreign']) unverified.inc({ reason }, 0);
   return {
-    evaluation,
-    alerts: new Counter({ name: 'acgs_alerts_received_total', help: 'Alerts received, by what became of them.', labelNames: ['outcome'], registers }),
-    unverified: new Counter({ name: 'acgs_alerts_unverified_total', help: 'New alerts whose constitutional hash label is missing or foreign.', labelNames: ['reason'], registers }),
+    evaluation, alerts, unverified,
     truncated: new Counter({ name: 'acgs_alerts_truncated_total', help: 'Alerts that Alertmanager left out of its notifications.', registers }),
     incidents: new Counter({ name: 'acgs_incidents_declared_total', help: 'Incidents declared, by first severity.', labelNames: ['severity'], registers }),
     escalations: new Counter({ name: 'acgs_incident_escalations_total', help: 'Escalation steps taken, by the role that was asked.', labelNames: ['role'], registers }),

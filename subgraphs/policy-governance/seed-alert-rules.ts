@@ -14,6 +14,9 @@ interface RuleRow {
 }
 
 const ERROR_SHARE = 'sum by (service) (rate(acgs_requests_total{status=~"5.."}[5m])) / sum by (service) (rate(acgs_requests_total[5m]))';
+/** Burn rates over two windows each (SRE Workbook, chapter 5); the recorded series are in ops/monitoring/recording-rules.ts. */
+const burns = (long: string, short: string, rate: number): string =>
+  [long, short].map((window) => `acgs:sli_errors:ratio_rate${window} > on (service) group_left (tier) (${rate} * (1 - acgs:slo_objective:ratio))`).join(' and on (service) ');
 const INFERENCE_P99 = 'histogram_quantile(0.99, sum by (le, service) (rate(acgs_inference_duration_seconds_bucket[5m])))';
 
 const ROWS: readonly RuleRow[] = [
@@ -52,6 +55,14 @@ const ROWS: readonly RuleRow[] = [
   {
     name: 'ElevatedErrorRate', level: 'WARNING', expression: `${ERROR_SHARE} > 0.01`, forSeconds: 300, runbook: 'errors',
     description: 'More than 1 of 100 requests fail.',
+  },
+  {
+    name: 'ErrorBudgetBurnFast', level: 'CRITICAL', expression: `${burns('1h', '5m', 14.4)} or ${burns('6h', '30m', 6)}`, forSeconds: 0, runbook: 'error-budget',
+    description: 'A service fails so often that its error budget of 30 days lasts less than five days.',
+  },
+  {
+    name: 'ErrorBudgetBurnSlow', level: 'WARNING', expression: `${burns('1d', '2h', 3)} or ${burns('3d', '6h', 1)}`, forSeconds: 0, runbook: 'error-budget',
+    description: 'A service fails so often that its error budget does not last for 30 days.',
   },
   {
     name: 'DatabaseConnectionFailures', level: 'CRITICAL', expression: 'sum by (service) (increase(acgs_errors_total{code="DATABASE_UNAVAILABLE"}[5m])) > 0', forSeconds: 0, runbook: 'database',
@@ -95,7 +106,7 @@ const ROWS: readonly RuleRow[] = [
   },
   {
     name: 'ModelAccuracyDegraded', level: 'WARNING', expression: 'acgs_model_accuracy < acgs_model_accuracy_baseline', forSeconds: 600, runbook: 'model-accuracy',
-    description: 'A model is less accurate than when it was released.',
+    description: 'The version of a model in production is less accurate than the one it replaced.',
   },
 ];
 
