@@ -9,6 +9,7 @@ const SCRIPTS: ReadonlyMap<string, string> = new Map([
   ['gateway-cache', 'gateway-cache.js'],
   ['gateway-subscribers', 'gateway-subscribers.js'],
   ['schema-check', 'schema-check.js'],
+  ['metrics-cost', 'metrics-cost.js'],
 ]);
 
 /**
