@@ -10,6 +10,7 @@ const SCRIPTS: ReadonlyMap<string, string> = new Map([
   ['gateway-subscribers', 'gateway-subscribers.js'],
   ['schema-check', 'schema-check.js'],
   ['metrics-cost', 'metrics-cost.js'],
+  ['cli-status', 'cli-status.js'],
 ]);
 
 /**

@@ -39,7 +39,7 @@ export function keyed(run: Run, variables: Record<string, unknown>): Record<stri
  */
 export async function send<T = Record<string, unknown>>(run: Run, operation: string, variables: Readonly<Record<string, unknown>>, refused?: (root: unknown) => void): Promise<T> {
   try {
-    const data = await run.graph.ask(operation, variables, { partial: (errors) => tellPartial(run, errors) });
+    const data = await run.graph.ask(operation, variables, { anonymous: run.verb.anonymous === true && run.verb.request !== undefined, partial: (errors) => tellPartial(run, errors) });
     const [root] = Object.values(data);
     refused?.(root);
     if (shippedDocument(operation).kind === 'mutation') refuseProblem(root);
