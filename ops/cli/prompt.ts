@@ -16,10 +16,11 @@ export async function confirm(terminal: Terminal, question: string, command: str
 export async function readLine(terminal: Terminal, question: string, echo: boolean): Promise<string> {
   const { createInterface } = await import('node:readline');
   const { Writable } = await import('node:stream');
-  terminal.err(question);
   // Readline echoes to its output: nothing of it is shown, or a secret would be.
   const output = new Writable({ write(chunk: Buffer, _encoding, done) { if (echo) terminal.err(chunk.toString()); done(); } });
   const lines = createInterface({ input: terminal.input, output, terminal: true });
+  // Only now: before, the terminal itself would still echo what is typed.
+  terminal.err(question);
   return new Promise((resolve, reject) => {
     let answered = false;
     lines.once('line', (line) => {

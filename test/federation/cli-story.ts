@@ -154,7 +154,7 @@ export class Story {
     await this.say('deploy', ['deploy', 'formal-verification', '--instance', instance, '--change', id, '--dry-run']);
     await this.say('deploy', ['deploy', 'formal-verification', '--instance', instance, '--change', id, '--yes']);
     await this.say('deployments list', ['deployments', 'list', '--service', 'formal-verification']);
-    await this.say('deployments show', ['deployments', 'show', await this.firstId('deployments', 'list', '--service', 'formal-verification')]);
+    await this.say('deployments show', ['deployments', 'show', await this.firstId('deployments', 'list', '--service', 'formal-verification')], { mask: [[/after [\d.]+ ms/, 'after <n> ms']] });
     await this.say('rollback', ['rollback', 'formal-verification', '--to-previous-version', '--reason', 'Errors since the deployment', '--incident', this.incident, '--yes'], { mask: [[/\d+(\.\d+)?$/gm, '<n>']] });
     await this.say('instances retire', ['instances', 'retire', instance, '--yes']);
     await this.changesInOtherWays(content);

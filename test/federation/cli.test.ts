@@ -82,6 +82,8 @@ test('every verb runs, and prints what docs/cli-transcripts.md says', async () =
   await story.incidents();
   await story.changes();
   await story.governance();
+  await story.wholePicture();
+  // Last, since how many events it takes differs from run to run.
   transcript.heading('Streams');
   for (const noun of ['alerts', 'incidents', 'changes']) {
     const watching = cli.start([noun, 'watch', '--server', plane.gatewayUrl]);
@@ -94,7 +96,6 @@ test('every verb runs, and prints what docs/cli-transcripts.md says', async () =
     const [first = ''] = out.split('\n');
     transcript.add(`${noun} watch`, [noun, 'watch'], { code, out: `${first}\n`, err: err.replaceAll(` --server ${plane.gatewayUrl}`, '') }, [[/caused \d+/g, 'caused <n>'], [/-\d{3,}"/g, '-<n>"'], [/"version":\d+/g, '"version":<n>'], [/Cause\d+/g, 'Cause<n>']]);
   }
-  await story.wholePicture();
   expect(story.wrong).toEqual([]);
   const page = transcript.page(PREFACE);
   const file = projectPath('docs', 'cli-transcripts.md');
