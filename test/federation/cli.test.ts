@@ -21,6 +21,7 @@ import { Transcript } from '../kit/cli-transcript.js';
 import { createEmptyDatabase, testServerUrl } from '../kit/database.js';
 import { redisEnvironment } from '../kit/redis.js';
 import { until } from '../kit/until.js';
+import { tellSchemaStory } from './cli-schema-story.js';
 import { Story } from './cli-story.js';
 
 let plane: ControlPlane;
@@ -35,7 +36,7 @@ const rolePrefix = `acgs_c${Math.random().toString(36).slice(2, 8)}_`;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acgs-cli-'));
   database = await createEmptyDatabase();
-  plane = await startControlPlane(readEmbeddedConfig({ ...redis.environment, DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error', ACGS_REVOCATION_MAX_AGE_MS: '20000' }));
+  plane = await startControlPlane(readEmbeddedConfig({ ...redis.environment, DATABASE_URL: database.adminUrl, ACGS_DATA_DIR: folder, ACGS_FREE_PORTS: 'true', ACGS_DATABASE_ROLE_PREFIX: rolePrefix, ACGS_LOG_LEVEL: 'error', ACGS_REVOCATION_MAX_AGE_MS: '20000', ACGS_SCHEMA_USAGE_INTERVAL_MS: '0' }));
   instance = await startInstance(plane, 'formal-verification', folder, { PATH: process.env['PATH'], ...redis.environment });
   passwordFile = join(folder, 'secrets', 'admin.password');
   cli = new Cli({ ACGS_CONFIG: join(folder, 'sessions.json') });
@@ -82,6 +83,7 @@ test('every verb runs, and prints what docs/cli-transcripts.md says', async () =
   await story.incidents();
   await story.changes();
   await story.governance();
+  await tellSchemaStory(story, transcript, join(folder, 'schemas'));
   await story.wholePicture();
   // Last, since how many events it takes differs from run to run.
   transcript.heading('Streams');

@@ -38,7 +38,24 @@ export class Transcript {
 
   private normal(text: string, extra: readonly (readonly [RegExp, string])[]): string {
     const replaced = [...extra, ...VOLATILE].reduce((rest, [pattern, by]) => rest.replace(pattern, by), text);
-    // Columns are as wide as the widest value, which may be one that was replaced.
-    return replaced.split('\n').map((line) => line.replace(/(\S) {3,}/g, '$1   ').trimEnd()).join('\n');
+    return aligned(replaced.split('\n').map((line) => line.trimEnd())).join('\n');
   }
+}
+
+/** Columns are as wide as the widest value, which may be one that was replaced: rows of a table are set anew. */
+function aligned(lines: readonly string[]): string[] {
+  const rows = lines.map((line) => (/^\S/.test(line) ? line.split(/ {3,}/) : [line]));
+  const result = [...lines];
+  for (let from = 0; from < rows.length;) {
+    const columns = rows[from]?.length ?? 1;
+    let to = from + 1;
+    while (to < rows.length && rows[to]?.length === columns) to += 1;
+    if (columns > 1) {
+      const table = rows.slice(from, to);
+      const widths = Array.from({ length: columns }, (_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+      for (const [index, row] of table.entries()) result[from + index] = row.map((value, column) => (column === columns - 1 ? value : value.padEnd((widths[column] ?? 0) + 3))).join('').trimEnd();
+    }
+    from = to;
+  }
+  return result;
 }

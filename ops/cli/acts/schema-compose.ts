@@ -17,7 +17,7 @@ export async function schemaCompose(run: Run): Promise<number> {
     terminal.err(`${error.message}\n`);
     return EXIT.FINDINGS.code;
   }
-  for (const hint of composed.hints) terminal.err(`hint: ${hint}\n`);
+  if (!run.options.quiet) for (const hint of composed.hints) terminal.err(`hint: ${hint}\n`);
   const out = values['out'] as string | undefined;
   if (out === undefined) {
     terminal.out(composed.supergraphSdl);
