@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- metrics-cost [--rounds N] [--seconds N]`: what metrics and traces cost the gateway, as CPU time for each
- * request of the public benchmark's graph, with instrumentation off, with metrics, and with traces of 1 % beside them. Rounds
+ * `npm run bench -- metrics-cost [--rounds N] [--seconds N]`: what metrics, the record of usage and traces cost the gateway, as CPU time
+ * for each request of the public benchmark's graph: with none of them, with metrics, with usage beside them, and with traces of 1 %. Rounds
  * are interleaved and each is compared with the one without in the same turn, so that a busy machine disturbs all alike.
  */
 import { once } from 'node:events';
@@ -17,8 +17,11 @@ import { PinnedProcess } from './gateway/pinned-process.js';
 import { askOnce, startContender } from './gateway/run-contenders.js';
 import { median } from './statistics.js';
 
-/** Share of throughput that metrics may cost. */
+/** Share of throughput that metrics and the record of usage may cost together. */
 const LIMIT = 0.03;
+
+/** What a gateway does that nobody configured otherwise. */
+const DEFAULT = 'metrics and usage';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '7' }, seconds: { type: 'string', default: '4' } } });
 const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
@@ -29,9 +32,10 @@ async function main(stage: Stage): Promise<number> {
   await once(collector, 'listening');
   const environment = benchEnvironment();
   const variants: Readonly<Record<string, Record<string, string>>> = {
-    'off': { ACGS_BENCH_METRICS: 'off' },
-    'metrics': {},
-    'metrics and traces of 1 %': { ACGS_TRACING: 'on', OTEL_TRACES_SAMPLER_ARG: '0.01', OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}` },
+    'off': { ACGS_BENCH_METRICS: 'off', ACGS_SCHEMA_USAGE_INTERVAL_MS: '0' },
+    'metrics': { ACGS_SCHEMA_USAGE_INTERVAL_MS: '0' },
+    [DEFAULT]: {},
+    'with traces of 1 % too': { ACGS_TRACING: 'on', OTEL_TRACES_SAMPLER_ARG: '0.01', OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}` },
   };
   const ours = CONTENDERS.find(({ name }) => name === 'ours');
   if (ours === undefined) throw new Error('Our gateway is not among the contenders.');
@@ -58,8 +62,8 @@ async function main(stage: Stage): Promise<number> {
   let missed = 0;
   for (const [name, own] of micros) {
     const cost = median(own.map((each, round) => each / (base[round] ?? Number.NaN) - 1));
-    if (name === 'metrics' && cost > LIMIT) missed = 1;
-    process.stdout.write(`${name.padEnd(26)} ${median(own).toFixed(0).padStart(6)} µs CPU a request  ${name === 'off' ? '' : `${(cost * 100).toFixed(1)} % more${name === 'metrics' ? `, limit ${LIMIT * 100} %: ${cost <= LIMIT ? 'met' : 'MISSED'}` : ''}`}  (${own.map((each) => each.toFixed(0)).join(' ')})\n`);
+    if (name === DEFAULT && cost > LIMIT) missed = 1;
+    process.stdout.write(`${name.padEnd(26)} ${median(own).toFixed(0).padStart(6)} µs CPU a request  ${name === 'off' ? '' : `${(cost * 100).toFixed(1)} % more${name === DEFAULT ? `, limit ${LIMIT * 100} %: ${cost <= LIMIT ? 'met' : 'MISSED'}` : ''}`}  (${own.map((each) => each.toFixed(0)).join(' ')})\n`);
   }
   return missed;
 }
