@@ -88,7 +88,7 @@ describe('docker-compose', () => {
   });
 
   test('has what the installation needs, on the ports of the sources', () => {
-    expect(Object.keys(compose.services).toSorted()).toEqual(['alertmanager', 'gateway-1', 'gateway-2', 'grafana', 'nginx', 'postgres-primary', 'postgres-standby-1', 'postgres-standby-2', 'prometheus', 'provision', 'redis', ...NAMES].toSorted());
+    expect(Object.keys(compose.services).toSorted()).toEqual(['alertmanager', 'gateway-1', 'gateway-2', 'grafana', 'nginx', 'node-exporter', 'postgres-primary', 'postgres-standby-1', 'postgres-standby-2', 'prometheus', 'provision', 'redis', ...NAMES].toSorted());
     const published = Object.fromEntries(services.flatMap(([name, { ports = [] }]) => ports.map((port) => [name, port])));
     expect(published).toEqual({ 'nginx': '127.0.0.1:4000:8080', 'postgres-primary': '127.0.0.1:5440:5432', 'redis': '127.0.0.1:6390:6379', 'prometheus': '127.0.0.1:9091:9090', 'alertmanager': '127.0.0.1:9093:9093', 'grafana': '127.0.0.1:3001:3000' });
   });
