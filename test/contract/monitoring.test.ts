@@ -123,8 +123,8 @@ function selectorsOf(expression: string): string[] {
   test('the foreign hash of one client becomes an alert that policy-governance holds', async () => {
     await until(async () => (hasData(await query(monitoring.prometheusUrl, 'acgs_alerts_firing{level="CRITICAL"} > 0')) ? true : undefined), 20_000);
     await until(async () => (hasData(await query(monitoring.prometheusUrl, 'acgs_alerts_received_total{outcome="raised"} > 0')) ? true : undefined), 20_000);
-    await until(async () => (hasData(await query(monitoring.prometheusUrl, 'ALERTS{alertname="ConstitutionalHashMismatch",alertstate="firing",constitutional_hash="cdd01ef066bc6cf2",service="gateway",gate="request"}')) ? true : undefined));
-  }, 40_000);
+    await until(async () => (hasData(await query(monitoring.prometheusUrl, 'ALERTS{alertname="ConstitutionalHashMismatch",alertstate="firing",constitutional_hash="cdd01ef066bc6cf2",service="gateway",gate="request"}')) ? true : undefined), 30_000);
+  }, 80_000);
 
   test('every query of every panel has data', async () => {
     let missing = DASHBOARDS.flatMap(({ uid, panels }) => panels.flatMap(({ title, queries }) => queries.map(({ expression }) => ({ panel: `${uid} ${title}`, expression }))));

@@ -109,7 +109,7 @@ const bin = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql
     await end('standby_2', 'SIGKILL');
     let told = false;
     const waiting = client.query('INSERT INTO committed VALUES (21)').then(() => { told = true; });
-    const watcher = await acgs();
+    const watcher = await until(() => acgs().catch(() => undefined), 20_000);
     await until(async () => ((await watcher.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'")).rowCount === 1 ? true : undefined));
     expect(told).toBe(false);
     const standbyPort = await startStandby('standby_1');
@@ -118,7 +118,7 @@ const bin = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql
 
     // The primary is lost: what was told is on a standby.
     await end('primary', 'SIGKILL');
-    const standby = await acgs(standbyPort);
+    const standby = await until(() => acgs(standbyPort).catch(() => undefined), 20_000);
     expect((await standby.query<{ pg_is_in_recovery: boolean }>('SELECT pg_is_in_recovery()')).rows).toEqual([{ pg_is_in_recovery: true }]);
     await until(async () => ((await standby.query('SELECT 1 FROM committed')).rowCount === 21 ? true : undefined));
     startPrimary();
@@ -128,7 +128,7 @@ const bin = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql
   }, 90_000);
 
   test('only the replication role replicates, and nobody enters without a password', async () => {
-    const client = await until(() => acgs().catch(() => undefined));
+    const client = await until(() => acgs().catch(() => undefined), 20_000);
     expect((await client.query<{ rolsuper: boolean; rolreplication: boolean; rolcreaterole: boolean }>("SELECT rolsuper, rolreplication, rolcreaterole FROM pg_roles WHERE rolname = 'acgs_replication'")).rows).toEqual([{ rolsuper: false, rolreplication: true, rolcreaterole: false }]);
     await expect(connect(port, 'acgs_replication', 'wrong')).rejects.toMatchObject({ code: '28P01' });
     await expect(connect(port, 'acgs_user', '')).rejects.toThrow();
