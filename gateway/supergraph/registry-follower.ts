@@ -20,6 +20,8 @@ const publicJwk = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x
 /** Longest wait the feed is asked for, milliseconds: news come at once, this only bounds a lost connection. */
 const WAIT_MS = 1_000;
 const RETRY_MS = 1_000;
+/** Time until an activation that was refused is tried again: its constitution, or the registry's key, may have arrived by then. */
+const REFUSED_RETRY_MS = 10_000;
 
 /** An activation that is not what the registry signed. */
 export class ActivationRefused extends Error {
@@ -36,6 +38,7 @@ export interface RegistryFollowerDeps {
   readonly swap: (supergraphSdl: string) => Promise<void>;
   readonly registry: Registry;
   readonly logger: Logger;
+  readonly now?: () => number;
 }
 
 export class RegistryFollower implements Stoppable {
@@ -43,8 +46,11 @@ export class RegistryFollower implements Stoppable {
   private readonly activations: Counter<'outcome'>;
   private readonly shown: Gauge;
   private running: Promise<void> = Promise.resolve();
-  /** Number of the activation that was dealt with last, taken or refused. */
+  /** Number of the activation that is served. */
   private number = 0;
+  /** The activation that was refused last; it is tried again now and then, since what it is judged by may change. */
+  private refused: { readonly number: number; readonly retryAt: number } | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
   /** What keeps the gateway from following, as it was logged; null while nothing does, undefined before the first answer. */
   private problem: string | null | undefined;
 
@@ -52,14 +58,13 @@ export class RegistryFollower implements Stoppable {
     const registers = [deps.registry];
     this.activations = new Counter({ name: 'acgs_schema_activations_total', help: 'Activations the registry told of: served, or refused (not signed by it, older than one known, or not to be served).', labelNames: ['outcome'], registers });
     for (const outcome of ['served', 'refused']) this.activations.inc({ outcome }, 0);
-    this.shown = new Gauge({ name: 'acgs_schema_activation_number', help: 'Number of the schema activation this gateway dealt with last; 0 before the first.', registers });
+    this.shown = new Gauge({ name: 'acgs_schema_activation_number', help: 'Number of the schema activation that this gateway serves; 0 before the first.', registers });
   }
 
   /** Asks once, without waiting for news; what goes wrong is logged. */
   async catchUp(): Promise<void> {
     try {
-      await this.poll(0);
-      this.note(null);
+      if (await this.poll(0) !== 'refused') this.note(null);
     } catch (error) {
       this.note(error);
     }
@@ -79,37 +84,42 @@ export class RegistryFollower implements Stoppable {
   }
 
   /**
-   * Asks once and serves what is in force.
+   * Asks once and serves what is in force; questions are asked one after another.
    * @param waitMs longest wait for another activation than the one known.
-   * @returns whether the registry answered with one.
+   * @returns `served` when another activation is served now, `unchanged`, or `refused` while one that was refused is the one in force.
    * @throws AcgsError when it cannot be asked; ActivationRefused; CompositionError when the supergraph may not be served.
    */
-  async poll(waitMs: number): Promise<boolean> {
-    const { status, body } = await this.deps.call('governance-synthesis', {
-      method: 'GET', path: SCHEMA_FEED_PATH, query: { after: String(this.number), have: this.deps.served(), wait: String(waitMs) }, timeoutMs: waitMs + 2_000,
-    });
+  poll(waitMs: number): Promise<'served' | 'unchanged' | 'refused'> {
+    const asked = this.turn.then(() => this.ask(waitMs));
+    this.turn = asked.catch(() => undefined);
+    return asked;
+  }
+
+  private async ask(waitMs: number): Promise<'served' | 'unchanged' | 'refused'> {
+    const { call, served, now = Date.now } = this.deps;
+    const isDue = this.refused !== undefined && now() >= this.refused.retryAt;
+    const after = this.refused === undefined || isDue ? this.number : this.refused.number;
+    const { status, body } = await call('governance-synthesis', { method: 'GET', path: SCHEMA_FEED_PATH, query: { after: String(after), have: served(), wait: String(isDue ? 0 : waitMs) }, timeoutMs: waitMs + 2_000 });
     if (status !== 200) throw new AcgsError('SUBGRAPH_BAD_RESPONSE', `The schema registry answered with status ${status}.`);
     const { number, versionId, token, supergraphSdl } = feedAnswer.parse(body);
-    if (versionId === null || token === null || number === this.number || this.stopping.signal.aborted) return false;
+    if (versionId === null || token === null || number === this.number || this.stopping.signal.aborted) return 'unchanged';
+    if (number === this.refused?.number && !isDue) return 'refused';
     try {
       await this.verify(token, number, versionId);
-      if (versionId !== this.deps.served()) await this.serve(versionId, supergraphSdl);
+      if (versionId !== served()) await this.serve(versionId, supergraphSdl);
     } catch (error) {
-      // What could not be found out is tried again; what is refused now would be refused again.
+      // What could not be found out is tried again at once.
       if (!(error instanceof AcgsError)) {
-        this.dealtWith(Math.max(number, this.number));
-        this.activations.inc({ outcome: 'refused' });
+        if (number !== this.refused?.number) this.activations.inc({ outcome: 'refused' });
+        this.refused = { number, retryAt: now() + REFUSED_RETRY_MS };
       }
       throw error;
     }
-    this.dealtWith(number);
-    this.activations.inc({ outcome: 'served' });
-    return true;
-  }
-
-  private dealtWith(number: number): void {
+    this.refused = undefined;
     this.number = number;
     this.shown.set(number);
+    this.activations.inc({ outcome: 'served' });
+    return 'served';
   }
 
   private async serve(versionId: string, supergraphSdl: string | null): Promise<void> {
@@ -135,8 +145,7 @@ export class RegistryFollower implements Stoppable {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        await this.poll(WAIT_MS);
-        this.note(null);
+        if (await this.poll(WAIT_MS) !== 'refused') this.note(null);
       } catch (error) {
         if (signal.aborted) return;
         this.note(error);

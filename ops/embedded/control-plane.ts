@@ -54,7 +54,8 @@ async function start(config: EmbeddedConfig, lifecycle: Lifecycle): Promise<Cont
   const hopMaster = secretKey(dataDirectory, SECRET.hopMaster);
   const ports = await assignPorts(config.subgraphPorts, host);
   const subgraphUrls = Object.fromEntries(SUBGRAPH_NAMES.map((name) => [name, `http://${host}:${ports[name]}`])) as Record<SubgraphName, string>;
-  const environment = { ...config.environment, ACGS_SUBGRAPH_URLS: SUBGRAPH_NAMES.map((name) => `${name}=${subgraphUrls[name]}`).join(',') };
+  // One process runs everything, so a release comes as a whole.
+  const environment = { ACGS_SCHEMA_INSTALL: 'release', ...config.environment, ACGS_SUBGRAPH_URLS: SUBGRAPH_NAMES.map((name) => `${name}=${subgraphUrls[name]}`).join(',') };
   const running: RunningSubgraph[] = [];
   await settleAll(SUBGRAPH_NAMES.map(async (name) => {
     running.push(lifecycle.add(name, await runSubgraph(await loadSubgraph(name), {

@@ -32,6 +32,8 @@ export interface SchemaUsageReport {
   readonly report: number;
   /** Requests whose operation could not be kept. */
   readonly dropped: number;
+  /** True for the last report of a process that ends; one that falls silent without it may have counted what never arrived. */
+  readonly final: boolean;
   readonly operations: readonly {
     /** SHA-256 of the text. */
     readonly hash: string;
@@ -41,4 +43,12 @@ export interface SchemaUsageReport {
     readonly coordinates: readonly string[];
   }[];
   readonly counts: readonly { readonly hash: string; readonly client: string; readonly count: number }[];
+}
+
+/** What the registry answers a report. */
+export interface SchemaUsageAnswer {
+  /** False for a report that was counted before. */
+  readonly taken: boolean;
+  /** Operations that are counted and whose text is not known; these counts were not taken. */
+  readonly unknown: readonly string[];
 }

@@ -66,22 +66,31 @@ export type ApprovalState = 'NOT_NEEDED' | 'NEEDED' | 'GIVEN';
 /** Longest time between an approval and the publication it lets through. */
 export const APPROVAL_VALIDITY_MS = 14 * 86_400_000;
 
+/** What approvals are looked for: exactly this set of subgraphs, and what is breaking about it. */
+export type Approvable = {
+  /** Digest of the whole set, which an approver named. */
+  readonly proposedDigest: string;
+  /** Fingerprints of the breaking findings. */
+  readonly breaking: readonly string[];
+};
+
 /**
- * The approvals that let breaking findings through, for one publisher: in force, not used up, not the publisher's own.
+ * The approvals that let breaking findings through, for one publisher: of exactly what is proposed, in force, not used up,
+ * not the publisher's own.
  * @param now ISO 8601.
  * @returns undefined when a fingerprint is covered by none of them.
  */
-export function coveringApprovals(breaking: readonly string[], approvals: readonly SchemaApproval[], publisherId: string | null, now: string): SchemaApproval[] | undefined {
-  const usable = approvals.filter(({ usedById, expiresAt, approverId }) => usedById === null && expiresAt > now && approverId !== publisherId);
+export function coveringApprovals({ proposedDigest, breaking }: Approvable, approvals: readonly SchemaApproval[], publisherId: string | null, now: string): SchemaApproval[] | undefined {
+  const usable = approvals.filter(({ digest, usedById, expiresAt, approverId }) => digest === proposedDigest && usedById === null && expiresAt > now && approverId !== publisherId);
   const covered = new Set(usable.flatMap(({ fingerprints }) => fingerprints));
   if (breaking.some((fingerprint) => !covered.has(fingerprint))) return undefined;
   return usable.filter(({ fingerprints }) => fingerprints.some((fingerprint) => breaking.includes(fingerprint)));
 }
 
 /** Whether the breaking findings of a check are approved. */
-export function approvalState(breaking: readonly string[], approvals: readonly SchemaApproval[], now: string): ApprovalState {
-  if (breaking.length === 0) return 'NOT_NEEDED';
-  return coveringApprovals(breaking, approvals, null, now) === undefined ? 'NEEDED' : 'GIVEN';
+export function approvalState(check: Approvable, approvals: readonly SchemaApproval[], now: string): ApprovalState {
+  if (check.breaking.length === 0) return 'NOT_NEEDED';
+  return coveringApprovals(check, approvals, null, now) === undefined ? 'NEEDED' : 'GIVEN';
 }
 
 /** One subgraph as it would be. */

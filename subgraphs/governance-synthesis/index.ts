@@ -38,6 +38,6 @@ export const governanceSynthesis = defineSubgraph({
   },
   seed: async ({ parts, board, registry }) => {
     await seedChangeManagement(parts, board);
-    await registry.registry.installRelease();
+    await registry.install();
   },
 });

@@ -26,10 +26,10 @@ export class WorkerSchemaChecker implements SchemaChecker {
   /** The worker's code belongs to the gateway, which composes; a subgraph knows it by its path only. */
   constructor(private readonly options: SchemaCheckerOptions, private readonly script = projectPath('dist', 'gateway', 'supergraph', 'checks', 'check-worker.js')) {}
 
-  async check(request: SchemaCheckRequest): Promise<SchemaCheckReport> {
+  async check(request: () => Promise<SchemaCheckRequest>): Promise<SchemaCheckReport> {
     if (this.waiting >= MAX_WAITING) throw conflict('Too many schema checks are waiting; try again in a moment.');
     this.waiting += 1;
-    const turn = this.queue.then(() => this.run(request));
+    const turn = this.queue.then(async () => this.run(await request()));
     this.queue = turn.catch(() => undefined);
     try {
       return await turn;
@@ -53,11 +53,16 @@ export class WorkerSchemaChecker implements SchemaChecker {
       }
       const worker = new Worker(this.script, { workerData: request, resourceLimits: { maxOldGenerationSizeMb: memoryMb }, execArgv: [] });
       this.running = worker;
+      let settled = false;
+      // The next check begins when this thread has gone: two of them would need twice the memory.
       const end = (settle: () => void): void => {
+        if (settled) return;
+        settled = true;
         clearTimeout(timer);
-        this.running = undefined;
-        void worker.terminate();
-        settle();
+        void worker.terminate().then(() => {
+          this.running = undefined;
+          settle();
+        }, reject);
       };
       const timer = setTimeout(() => end(() => reject(invalidInput(`The check took longer than ${timeoutMs} ms and was ended.`, 'input.subgraphs'))), timeoutMs);
       worker.once('message', (answer: WorkerAnswer) => end(() => { if ('report' in answer) resolve(answer.report); else reject(new Error(`The schema check failed: ${answer.error.message}`)); }));

@@ -3,9 +3,10 @@ import type { SchemaCheckReport, SchemaCheckRequest } from '../../ops/runtime/sc
 
 export interface SchemaChecker {
   /**
-   * Checks a change of schemas.
+   * Checks a change of schemas, one at a time.
+   * @param request is called when its turn has come.
    * @throws Refusal InvalidInput when it takes longer or more memory than it may, Conflict when too many wait already.
    */
-  check(request: SchemaCheckRequest): Promise<SchemaCheckReport>;
+  check(request: () => Promise<SchemaCheckRequest>): Promise<SchemaCheckReport>;
   stop(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import { jsonReply, readJson } from '../../ops/runtime/http-server.js';
 import type { Stoppable } from '../../ops/runtime/lifecycle.js';
-import { SCHEMA_FEED_PATH, SCHEMA_USAGE_PATH } from '../../ops/runtime/schema-activation.js';
+import { SCHEMA_FEED_PATH, SCHEMA_USAGE_PATH, type SchemaUsageAnswer } from '../../ops/runtime/schema-activation.js';
 import type { HopRoute, SubgraphDeps } from '../kernel/define-subgraph.js';
 import { readRegistryConfig } from './config.js';
 import { WorkerSchemaChecker } from './ports-schema-checker.js';
@@ -18,7 +18,7 @@ import type { ChangeStore } from './store.js';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const usageReport = z.object({
-  reporter: z.string().min(1).max(64), report: z.number().int().min(1), dropped: z.number().int().min(0),
+  reporter: z.string().min(1).max(64), report: z.number().int().min(1), dropped: z.number().int().min(0), final: z.boolean(),
   operations: z.array(z.object({ hash: digest, name: z.string().max(200).nullable(), text: z.string().max(100_000), coordinates: z.array(z.string().max(400)).max(20_000) })).max(2_000),
   counts: z.array(z.object({ hash: digest, client: z.string().min(1).max(100), count: z.number().int().min(1) })).max(20_000),
 });
@@ -28,6 +28,8 @@ export interface SchemaRegistryParts {
   readonly schemas: SchemaReading;
   readonly usage: SchemaUsageService;
   readonly hopRoutes: Readonly<Record<string, HopRoute>>;
+  /** Brings the contracts of this release into force where that is nobody's decision. */
+  install(): Promise<void>;
   start(): Stoppable;
 }
 
@@ -46,9 +48,10 @@ export async function buildSchemaRegistry(deps: SubgraphDeps, ids: Pick<ChangeSt
       [`POST ${SCHEMA_USAGE_PATH}`]: async (request) => {
         const report = usageReport.safeParse(readJson(request));
         if (!report.success) throw new AcgsError('BAD_REQUEST', `The body is not a report of usage: ${report.error.issues[0]?.path.join('.') ?? ''} ${report.error.issues[0]?.message ?? ''}`);
-        return jsonReply(200, { taken: await usage.take(report.data) });
+        return jsonReply(200, await usage.take(report.data) satisfies SchemaUsageAnswer);
       },
     },
+    install: () => registry.installRelease(config.install),
     start() {
       const forgetting = usage.start();
       const deaf = schemas.listen();

@@ -78,8 +78,8 @@ export class SchemaReading {
   /** The most critical findings of a check, with what approvals cover by now. */
   async findings(context: SubgraphContext, checkId: string, first: number): Promise<(KeptReport['findings'][number])[]> {
     checkFirst(first);
-    const [{ findings }, open] = await Promise.all([this.report(context, checkId), this.openApprovals(context)]);
-    const covered = new Set(open.flatMap(({ fingerprints }) => fingerprints));
+    const [{ findings, proposedDigest }, open] = await Promise.all([this.report(context, checkId), this.openApprovals(context)]);
+    const covered = new Set(open.filter(({ digest }) => digest === proposedDigest).flatMap(({ fingerprints }) => fingerprints));
     return findings.slice(0, first).map((finding) => ({ ...finding, approved: finding.approved || covered.has(finding.fingerprint) }));
   }
 
@@ -87,7 +87,7 @@ export class SchemaReading {
   async approval(context: SubgraphContext, check: StoredCheck): Promise<ApprovalState> {
     const own = await this.approvalsOf(context, check.id);
     if (own.some(({ usedById }) => usedById !== null)) return 'GIVEN';
-    return approvalState(check.breaking, await this.openApprovals(context), this.parts.deps.clock().toISOString());
+    return approvalState(check, await this.openApprovals(context), this.parts.deps.clock().toISOString());
   }
 
   async approvalsOf(context: SubgraphContext, checkId: string): Promise<SchemaApproval[]> {

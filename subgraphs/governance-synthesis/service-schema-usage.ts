@@ -1,12 +1,12 @@
 /** Recorded usage: takes the gateways' reports, and says what a schema check may weigh by. */
 import type { Stoppable } from '../../ops/runtime/lifecycle.js';
-import type { SchemaUsageReport } from '../../ops/runtime/schema-activation.js';
+import type { SchemaUsageAnswer, SchemaUsageReport } from '../../ops/runtime/schema-activation.js';
 import type { RecordedOperation, UsageRecord, UsageState } from '../../ops/runtime/schema-check.js';
 import { AcgsError } from '../../ops/runtime/errors.js';
 import type { SubgraphDeps } from '../kernel/define-subgraph.js';
 import { checkFirst } from '../kernel/keyset-page.js';
 import type { RegistryConfig } from './config.js';
-import type { SchemaUsageStore, UsageEntry } from './store-schema-usage.js';
+import type { SchemaUsageStore, UsageEntry, UsageReach } from './store-schema-usage.js';
 
 const DAY_MS = 86_400_000;
 const FORGET_EVERY_MS = 6 * 3_600_000;
@@ -14,6 +14,10 @@ const FORGET_EVERY_MS = 6 * 3_600_000;
 export const STALE_AFTER_MS = DAY_MS;
 /** Operations a check weighs by; with more of them the record counts as incomplete. */
 const MAX_OPERATIONS = 20_000;
+/** Operations kept in all; a client that makes up new ones for ever is counted as dropped beyond. */
+const MAX_KEPT = 50_000;
+/** A process without a report for so long has fallen silent, unless it said that it ends. */
+const SILENT_AFTER_MS = 10 * 60_000;
 const MAX_COORDINATES = 100;
 const MAX_DAYS = 90;
 
@@ -29,18 +33,17 @@ export interface UsagePeriod {
 export class SchemaUsageService {
   constructor(private readonly deps: SubgraphDeps, private readonly store: SchemaUsageStore, private readonly config: RegistryConfig) {}
 
-  /** @returns whether the report was new. */
-  take(report: SchemaUsageReport): Promise<boolean> {
-    return this.store.add(report, this.deps.clock().toISOString());
+  take(report: SchemaUsageReport): Promise<SchemaUsageAnswer> {
+    return this.store.add(report, this.deps.clock().toISOString(), { operations: MAX_KEPT });
   }
 
-  /** What a check weighs by. A record that began too lately says so by requests that count as dropped. */
+  /** What a check weighs by. A record that began too lately, and gateways that fell silent, say so by requests that count as dropped. */
   async record(): Promise<UsageRecord> {
     const since = this.since(this.config.usageDays);
-    const [reach, operations] = await Promise.all([this.store.reach(since), this.store.operations(since, MAX_OPERATIONS + 1)]);
+    const [reach, operations] = await Promise.all([this.reach(since), this.store.operations(since, MAX_OPERATIONS + 1)]);
     const isYoung = reach.firstAt !== null && this.isYoung(reach.firstAt);
     const kept: RecordedOperation[] = operations.slice(0, MAX_OPERATIONS);
-    return { from: reach.firstAt, to: reach.lastAt, operations: kept, dropped: reach.dropped + (operations.length - kept.length) + (isYoung ? 1 : 0) };
+    return { from: reach.firstAt, to: reach.lastAt, operations: kept, dropped: reach.dropped + reach.silent + (operations.length - kept.length) + (isYoung ? 1 : 0) };
   }
 
   /** @throws AcgsError BAD_USER_INPUT for arguments out of range. */
@@ -71,9 +74,15 @@ export class SchemaUsageService {
   }
 
   private async period(since: string): Promise<UsagePeriod> {
-    const [{ firstAt, lastAt, dropped }, totals] = await Promise.all([this.store.reach(since), this.store.totals(since)]);
+    const [{ firstAt, lastAt, dropped, silent }, totals] = await Promise.all([this.reach(since), this.store.totals(since)]);
     const { operations, requests } = totals;
-    return { state: this.stateOf(firstAt, lastAt, dropped, operations), from: firstAt, to: lastAt, operations, requests };
+    return { state: this.stateOf(firstAt, lastAt, dropped + silent, operations), from: firstAt, to: lastAt, operations, requests };
+  }
+
+  /** Who fell silent within the last day may still hold what it counted; after a day it is taken to be gone. */
+  private reach(since: string): Promise<UsageReach> {
+    const now = this.deps.clock().getTime();
+    return this.store.reach(since, { from: new Date(now - STALE_AFTER_MS).toISOString(), until: new Date(now - SILENT_AFTER_MS).toISOString() });
   }
 
   private stateOf(firstAt: string | null, lastAt: string | null, dropped: number, operations: number): UsageState {

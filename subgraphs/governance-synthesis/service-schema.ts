@@ -136,7 +136,7 @@ export class SchemaRegistry {
     if (report.verdict === 'INVALID' || supergraphSdl === null) return { outcome: 'INVALID', checkId };
     const published = await deps.commands.run(context, command, async (unit) => {
       const number = await this.lockedNumber(unit, base.activation);
-      const covering = coveringApprovals(breaking, await checks.lockOpenApprovals(unit.tx, unit.now.toISOString()), publisher.id, unit.now.toISOString());
+      const covering = coveringApprovals({ proposedDigest: report.proposedDigest, breaking }, await checks.lockOpenApprovals(unit.tx, unit.now.toISOString()), publisher.id, unit.now.toISOString());
       if (covering === undefined) throw new ApprovalMissing();
       const version = await this.keepVersion(unit, { supergraphSdl, proposed, message: input.message, publishedById: publisher.id, checkId });
       await checks.useApprovals(unit.tx, covering.map(({ id }) => id), version.id);
@@ -151,19 +151,21 @@ export class SchemaRegistry {
 
   /**
    * Goes back to a version that was in force before.
-   * @throws Refusal NotFound, Conflict when it is in force, never was, or was published under a constitution that is not accepted any more.
+   * @throws Refusal NotFound; Forbidden when who is not a person names a version; Conflict when it is in force, never was, or was published under a constitution that is not accepted any more.
    */
   rollback(context: SubgraphContext, args: { readonly versionId?: Maybe<string>; readonly reason: string; readonly idempotencyKey?: Maybe<string>; readonly expectedActivation?: Maybe<number> }): Promise<{ readonly activation: number }> {
     const { deps, schemas } = this.parts;
     const actor = context.requirePrincipal();
     const { versionId = null, reason, idempotencyKey, expectedActivation = null } = args;
     checkText(reason, 'reason');
+    // The way back must work at night and without people; any other version is a choice, and may lack protections that came since.
+    if (versionId !== null && actor.kind !== 'HUMAN') throw forbidden('Only people choose a version to go back to; without one the version before is taken.');
     return deps.commands.run(context, { field: 'rollbackSchema', idempotencyKey, input: { versionId, reason, expectedActivation } }, async (unit) => {
       const number = await schemas.nextActivation(unit.tx);
       const active = await schemas.activeIn(unit.tx);
       if (active === null) throw conflict('No version is in force, so there is none to go back from.');
       expectVersion('The schema activation', active.versionId, active.number, expectedActivation);
-      const target = versionId ?? (await schemas.previousIn(unit.tx, active.versionId))?.versionId;
+      const target = versionId ?? (await schemas.beforeIn(unit.tx, active.versionId))?.versionId;
       if (target === undefined) throw conflict('Only one version was ever in force; there is none to go back to.');
       const version = await schemas.versionIn(unit.tx, target);
       if (version === null) throw notFound('SchemaVersion', target);
@@ -175,21 +177,32 @@ export class SchemaRegistry {
     });
   }
 
-  /** Makes the contracts of this release the ones in force, once for each release; safe to run again and by several processes. */
-  async installRelease(): Promise<void> {
+  /**
+   * Makes the contracts of this release the ones in force, where that is nobody's decision: in an empty registry, and with
+   * `release` over those of another release. What was published since stays. Safe to run again and by several processes.
+   */
+  async installRelease(mode: 'first' | 'release'): Promise<void> {
     const { deps, schemas } = this.parts;
     const supergraphSdl = shippedSupergraph();
     const id = sha256Hex(supergraphSdl);
-    if ((await schemas.versionsByIds([id])).has(id)) return;
+    if (!this.mayInstall(await schemas.active(), id, mode)) return;
     const proposed = SUBGRAPH_NAMES.map((name) => ({ name, url: `http://127.0.0.1:${defaultPortOf(name)}`, sdl: shippedContract(name) })).toSorted((left, right) => (left.name < right.name ? -1 : 1));
     await deps.commands.runAs('system:install', `install-schema-${id.slice(0, 16)}`, async (unit) => {
       const number = await schemas.nextActivation(unit.tx);
-      if (await schemas.versionIn(unit.tx, id) !== null) throw new AlreadyInstalled();
+      if (!this.mayInstall(await schemas.activeIn(unit.tx), id, mode)) throw new AlreadyInstalled();
       const version = await this.keepVersion(unit, { supergraphSdl, proposed, message: 'Contracts of a release of the control plane', publishedById: null, checkId: null });
       await this.activate(unit, { number, version, kind: 'INSTALLATION', reason: 'A release of the control plane was installed', activatedById: null, approvals: [] });
     }).catch((error: unknown) => {
       if (!(error instanceof AlreadyInstalled)) throw error;
     });
+  }
+
+  private mayInstall(active: SchemaActivation | null, id: string, mode: 'first' | 'release'): boolean {
+    if (active === null) return true;
+    if (active.versionId === id) return false;
+    if (mode === 'release' && active.kind === 'INSTALLATION') return true;
+    this.parts.deps.logger.warn({ active: active.versionId, release: id }, 'The release brings other contracts than those in force; publish them with "acgs schema publish" when every process runs it');
+    return false;
   }
 
   /** A check takes seconds and may outlast the request that asked for it; whoever asks again with the same key waits for that one. */
@@ -214,12 +227,16 @@ export class SchemaRegistry {
     const { deps, checks, usage, checker } = this.parts;
     checkInput(input);
     const proposed = proposedSet(base.subgraphs, input.subgraphs);
-    const now = deps.clock().toISOString();
-    const [recorded, approvals] = await Promise.all([usage.record(), checks.openApprovals(now)]);
-    const report = await checker.check({
-      base: base.subgraphs, proposed, accepted: deps.manifest.accepted,
-      operations: shippedOperations().map(({ name, text }) => ({ name, text, client: 'acgs' })),
-      usage: recorded, staleAfterMs: STALE_AFTER_MS, approved: approvals.flatMap(({ fingerprints }) => fingerprints), now,
+    const digest = setDigestOf(proposed);
+    // What it weighs by is read when its turn has come: those who wait hold nothing.
+    const report = await checker.check(async () => {
+      const now = deps.clock().toISOString();
+      const [recorded, approvals] = await Promise.all([usage.record(), checks.openApprovals(now)]);
+      return {
+        base: base.subgraphs, proposed, accepted: deps.manifest.accepted,
+        operations: shippedOperations().map(({ name, text }) => ({ name, text, client: 'acgs' })),
+        usage: recorded, staleAfterMs: STALE_AFTER_MS, approved: approvals.filter((approval) => approval.digest === digest).flatMap(({ fingerprints }) => fingerprints), now,
+      };
     });
     return { proposed, report };
   }

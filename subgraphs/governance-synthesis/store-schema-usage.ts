@@ -1,5 +1,5 @@
 /** What the gateways recorded, in PostgreSQL: operations without values, and how often each client sent them each day. */
-import type { SchemaUsageReport } from '../../ops/runtime/schema-activation.js';
+import type { SchemaUsageAnswer, SchemaUsageReport } from '../../ops/runtime/schema-activation.js';
 import type { RecordedOperation } from '../../ops/runtime/schema-check.js';
 import { databaseFault, type Database } from '../kernel/database.js';
 
@@ -10,6 +10,8 @@ export interface UsageReach {
   readonly lastAt: string | null;
   /** Requests that were not recorded since the moment asked for. */
   readonly dropped: number;
+  /** Processes that fell silent lately without saying that they end. */
+  readonly silent: number;
 }
 
 export interface UsageEntry {
@@ -27,38 +29,41 @@ export class SchemaUsageStore {
   /**
    * Adds a report unless it was added before.
    * @param now ISO 8601; its day is the day of the counts.
-   * @returns whether it was new.
+   * @param limits operations kept in all; counts of those beyond are dropped.
    */
-  async add({ reporter, report, dropped, operations, counts }: SchemaUsageReport, now: string): Promise<boolean> {
+  async add({ reporter, report, dropped, final, operations, counts }: SchemaUsageReport, now: string, limits: { readonly operations: number }): Promise<SchemaUsageAnswer> {
     const client = await faultMapped(this.database.pool.connect());
     let broken = true;
     try {
       await client.query('BEGIN');
       const { rowCount } = await client.query(
-        `INSERT INTO governance_synthesis.schema_usage_reporter AS r (id, last_report, first_at, last_at, dropped, dropped_at)
-         VALUES ($1, $2, $3, $3, $4::bigint, CASE WHEN $4::bigint > 0 THEN $3::timestamptz END)
-         ON CONFLICT (id) DO UPDATE SET last_report = $2, last_at = $3, dropped = r.dropped + $4::bigint, dropped_at = CASE WHEN $4::bigint > 0 THEN $3::timestamptz ELSE r.dropped_at END
-         WHERE r.last_report < $2`, [reporter, report, now, dropped]);
+        `INSERT INTO governance_synthesis.schema_usage_reporter AS r (id, last_report, first_at, last_at, dropped, dropped_at, final_at)
+         VALUES ($1, $2, $3, $3, $4::bigint, CASE WHEN $4::bigint > 0 THEN $3::timestamptz END, CASE WHEN $5 THEN $3::timestamptz END)
+         ON CONFLICT (id) DO UPDATE SET last_report = $2, last_at = $3, dropped = r.dropped + $4::bigint, dropped_at = CASE WHEN $4::bigint > 0 THEN $3::timestamptz ELSE r.dropped_at END, final_at = EXCLUDED.final_at
+         WHERE r.last_report < $2`, [reporter, report, now, dropped, final]);
       if (rowCount === 0) {
         await client.query('ROLLBACK');
         broken = false;
-        return false;
+        return { taken: false, unknown: [] };
       }
+      const { rows: [room] } = await client.query<{ room: string }>('SELECT greatest(0, $1::bigint - count(*)) AS room FROM governance_synthesis.schema_operation', [limits.operations]);
       // In one order, so that two gateways that report at once do not wait for each other in a circle.
-      const known = [...operations].sort((left, right) => (left.hash < right.hash ? -1 : 1));
-      for (const { hash, name, text, coordinates } of known) {
-        await client.query('INSERT INTO governance_synthesis.schema_operation (hash, name, text, coordinates, first_seen) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING', [hash, name, text, coordinates, now]);
-      }
+      const kept = [...operations].sort((left, right) => (left.hash < right.hash ? -1 : 1)).slice(0, Number(room?.room ?? 0));
+      await client.query(
+        `INSERT INTO governance_synthesis.schema_operation (hash, name, text, coordinates, first_seen)
+         SELECT o.hash, o.name, o.text, ARRAY(SELECT jsonb_array_elements_text(o.coordinates)), $2::timestamptz FROM jsonb_to_recordset($1::jsonb) AS o(hash text, name text, text text, coordinates jsonb)
+         ON CONFLICT DO NOTHING`, [JSON.stringify(kept), now]);
       const sorted = [...counts].sort((left, right) => (left.hash + left.client < right.hash + right.client ? -1 : 1));
+      const columns = [sorted.map(({ hash }) => hash), sorted.map(({ client: name }) => name), sorted.map(({ count }) => count)];
       await client.query(
         `INSERT INTO governance_synthesis.schema_operation_day AS d (day, hash, client, count)
          SELECT ($4::timestamptz AT TIME ZONE 'UTC')::date, u.hash, u.client, u.count FROM unnest($1::text[], $2::text[], $3::bigint[]) AS u(hash, client, count)
          WHERE EXISTS (SELECT 1 FROM governance_synthesis.schema_operation o WHERE o.hash = u.hash)
-         ON CONFLICT (day, hash, client) DO UPDATE SET count = d.count + EXCLUDED.count`,
-        [sorted.map(({ hash }) => hash), sorted.map(({ client: name }) => name), sorted.map(({ count }) => count), now]);
+         ON CONFLICT (day, hash, client) DO UPDATE SET count = d.count + EXCLUDED.count`, [...columns, now]);
+      const { rows: unknown } = await client.query<{ hash: string }>('SELECT DISTINCT u.hash FROM unnest($1::text[]) AS u(hash) WHERE NOT EXISTS (SELECT 1 FROM governance_synthesis.schema_operation o WHERE o.hash = u.hash) ORDER BY 1', [columns[0]]);
       await client.query('COMMIT');
       broken = false;
-      return true;
+      return { taken: true, unknown: unknown.map(({ hash }) => hash) };
     } catch (error) {
       throw databaseFault(error);
     } finally {
@@ -67,11 +72,15 @@ export class SchemaUsageStore {
     }
   }
 
-  /** @param since ISO 8601. */
-  async reach(since: string): Promise<UsageReach> {
-    const { rows: [row] } = await faultMapped(this.database.pool.query<{ first_at: Date | null; last_at: Date | null; dropped: string }>(
-      `SELECT min(first_at) AS first_at, max(last_at) AS last_at, coalesce(sum(dropped) FILTER (WHERE dropped_at >= $1::timestamptz), 0) AS dropped FROM governance_synthesis.schema_usage_reporter`, [since]));
-    return { firstAt: row?.first_at?.toISOString() ?? null, lastAt: row?.last_at?.toISOString() ?? null, dropped: Number(row?.dropped ?? 0) };
+  /**
+   * @param since ISO 8601.
+   * @param silence a process counts as fallen silent when its last report came in this span and was not its final one; ISO 8601.
+   */
+  async reach(since: string, silence: { readonly from: string; readonly until: string }): Promise<UsageReach> {
+    const { rows: [row] } = await faultMapped(this.database.pool.query<{ first_at: Date | null; last_at: Date | null; dropped: string; silent: string }>(
+      `SELECT min(first_at) AS first_at, max(last_at) AS last_at, coalesce(sum(dropped) FILTER (WHERE dropped_at >= $1::timestamptz), 0) AS dropped,
+         count(*) FILTER (WHERE final_at IS NULL AND last_at >= $2::timestamptz AND last_at < $3::timestamptz) AS silent FROM governance_synthesis.schema_usage_reporter`, [since, silence.from, silence.until]));
+    return { firstAt: row?.first_at?.toISOString() ?? null, lastAt: row?.last_at?.toISOString() ?? null, dropped: Number(row?.dropped ?? 0), silent: Number(row?.silent ?? 0) };
   }
 
   /** Operations asked for since a day, most used first. @param since ISO 8601. */

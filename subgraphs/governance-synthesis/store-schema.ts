@@ -36,9 +36,14 @@ export class SchemaStore {
     return rows.map(toActivation);
   }
 
-  /** The newest activation of another version than the one in force; null when there never was one. */
-  async previousIn(tx: TransactionClient, activeVersionId: string): Promise<SchemaActivation | null> {
-    const row = await tx.schemaActivation.findFirst({ where: { versionId: { not: activeVersionId } }, orderBy: { number: 'desc' } });
+  /**
+   * What was in force before a version was last published or installed: going back twice goes back two versions, and not to
+   * the one that was gone back from. Null when there was nothing before.
+   */
+  async beforeIn(tx: TransactionClient, activeVersionId: string): Promise<SchemaActivation | null> {
+    const brought = await tx.schemaActivation.findFirst({ where: { versionId: activeVersionId, kind: { not: 'ROLLBACK' } }, orderBy: { number: 'desc' } });
+    if (brought === null) return null;
+    const row = await tx.schemaActivation.findFirst({ where: { versionId: { not: activeVersionId }, number: { lt: brought.number } }, orderBy: { number: 'desc' } });
     return row === null ? null : toActivation(row);
   }
 

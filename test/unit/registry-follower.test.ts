@@ -25,6 +25,7 @@ let swapped: string[];
 let asked: Array<Readonly<Record<string, string>>>;
 let refuse: Error | undefined;
 let metrics: Registry;
+let time: number;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'acgs-follower-'));
@@ -33,6 +34,7 @@ beforeEach(async () => {
   asked = [];
   refuse = undefined;
   metrics = new Registry();
+  time = 0;
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -45,7 +47,7 @@ function follower(): RegistryFollower {
       asked.push(query);
       return Promise.resolve({ status: 200, body: answer });
     },
-    dataDirectory: folder, served: () => swapped.at(-1) ?? SERVED, registry: metrics, logger: pino({ level: 'silent' }),
+    dataDirectory: folder, served: () => swapped.at(-1) ?? SERVED, registry: metrics, logger: pino({ level: 'silent' }), now: () => time,
     swap: (sdl) => {
       if (refuse !== undefined) return Promise.reject(refuse);
       swapped.push(sha256Hex(sdl));
@@ -59,8 +61,8 @@ describe('an activation', () => {
   test('that the registry signed is served once, and asked past from then on', async () => {
     answer = { number: 3, versionId: VERSION, token: await signed(3), supergraphSdl: TEXT };
     const registry = follower();
-    expect(await registry.poll(500)).toBe(true);
-    expect(await registry.poll(500)).toBe(false);
+    expect(await registry.poll(500)).toBe('served');
+    expect(await registry.poll(500)).toBe('unchanged');
     expect(swapped).toEqual([VERSION]);
     expect(asked).toEqual([{ after: '0', have: SERVED, wait: '500' }, { after: '3', have: VERSION, wait: '500' }]);
     expect(await outcomes()).toEqual({ served: 1, refused: 0 });
@@ -68,11 +70,11 @@ describe('an activation', () => {
 
   test('of what is served already needs no text', async () => {
     answer = { number: 1, versionId: SERVED, token: await signed(1, SERVED), supergraphSdl: null };
-    expect(await follower().poll(0)).toBe(true);
+    expect(await follower().poll(0)).toBe('served');
     expect(swapped).toEqual([]);
   });
 
-  test('that is not what the registry signed is refused, and not tried again', async () => {
+  test('that is not what the registry signed is refused', async () => {
     const otherFolder = mkdtempSync(join(tmpdir(), 'acgs-follower-'));
     try {
       const stranger = await loadSigningKey(otherFolder, SCHEMA_KEY);
@@ -95,7 +97,8 @@ describe('an activation', () => {
         answer = { number: 3, versionId: VERSION, token: good, supergraphSdl: TEXT, ...attack };
         const registry = follower();
         await expect(registry.poll(0)).rejects.toThrow(ActivationRefused);
-        expect(await registry.poll(0)).toBe(false);
+        expect(await registry.poll(0)).toBe('refused');
+        expect(await outcomes()).toEqual({ served: 0, refused: 1 });
         metrics = new Registry();
       }
       expect(swapped).toEqual([]);
@@ -113,18 +116,28 @@ describe('an activation', () => {
     expect(swapped).toEqual([VERSION]);
   });
 
-  test('whose supergraph may not be served is not tried again; one that could not be loaded is', async () => {
+  test('whose supergraph may not be served is tried again after a while; one that could not be loaded at once', async () => {
     answer = { number: 3, versionId: VERSION, token: await signed(3), supergraphSdl: TEXT };
     refuse = new CompositionError([{ subgraph: null, code: 'CONSTITUTION_HASH_REFUSED', message: 'no' }]);
     const refusing = follower();
     await expect(refusing.poll(0)).rejects.toThrow(CompositionError);
-    expect(await refusing.poll(0)).toBe(false);
+    expect(await refusing.poll(500)).toBe('refused');
+    expect(asked.at(-1)).toMatchObject({ after: '3', wait: '500' });
+    time += 10_000;
+    await expect(refusing.poll(500)).rejects.toThrow(CompositionError);
+    expect(asked.at(-1)).toMatchObject({ after: '0', wait: '0' });
+    // The constitution has arrived.
+    refuse = undefined;
+    time += 10_000;
+    expect(await refusing.poll(500)).toBe('served');
+    expect(await outcomes()).toEqual({ served: 1, refused: 1 });
+    swapped = [];
     metrics = new Registry();
     refuse = new AcgsError('PLANNING_UNAVAILABLE');
     const retrying = follower();
     await expect(retrying.poll(0)).rejects.toThrow(AcgsError);
     refuse = undefined;
-    expect(await retrying.poll(0)).toBe(true);
+    expect(await retrying.poll(0)).toBe('served');
     expect(swapped).toEqual([VERSION]);
   });
 
@@ -132,16 +145,22 @@ describe('an activation', () => {
     answer = { number: 3, versionId: VERSION, token: await signed(3), supergraphSdl: TEXT };
     const path = join(folder, ...SCHEMA_KEY_FILE);
     rmSync(path);
-    await expect(follower().poll(0)).rejects.toThrow('ENOENT');
+    const waiting = follower();
+    await expect(waiting.poll(0)).rejects.toThrow('ENOENT');
+    writeFileSync(path, `${JSON.stringify(key.publicJwk)}\n`);
+    time += 10_000;
+    expect(await waiting.poll(0)).toBe('served');
+    metrics = new Registry();
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, '{"kty":"oct","k":"AAAA"}');
     metrics = new Registry();
+    swapped = [];
     await expect(follower().poll(0)).rejects.toThrow('not an Ed25519 key');
   });
 });
 
 test('an empty registry changes nothing', async () => {
   answer = { number: 0, versionId: null, token: null, supergraphSdl: null };
-  expect(await follower().poll(0)).toBe(false);
+  expect(await follower().poll(0)).toBe('unchanged');
   expect(swapped).toEqual([]);
 });

@@ -67,6 +67,8 @@ describe('the record of an operation', () => {
   });
 });
 
+const ONE = parse('{ alerts { id } }');
+
 describe('the recorder', () => {
   const prepared = (document: DocumentNode) => ({ document }) as PreparedOperation;
   const request = (client?: string) => ({ snapshot: { apiSchema: schema }, client }) as unknown as GatewayRequest;
@@ -78,7 +80,7 @@ describe('the recorder', () => {
     };
     return { reports, recorder: new UsageRecorder({ call, registry: new Registry(), logger: pino({ level: 'silent' }), intervalMs: 3_600_000 }) };
   };
-  const taken = (): Promise<{ status: number; body: unknown }> => Promise.resolve({ status: 200, body: { taken: true } });
+  const taken = (): Promise<{ status: number; body: unknown }> => Promise.resolve({ status: 200, body: { taken: true, unknown: [] } });
 
   test('counts by operation and client, and sends the text of an operation once', async () => {
     const { recorder, reports } = start(taken);
@@ -106,9 +108,58 @@ describe('the recorder', () => {
     up = true;
     await recorder.report();
     await recorder.report();
-    expect(reports.map(({ report }) => report)).toEqual([1, 1, 2]);
+    // The first was sent twice, as it was; an empty one says that nothing came since.
+    expect(reports.map(({ report }) => report)).toEqual([1, 1, 2, 3]);
     expect(reports[1]).toEqual(reports[0]);
     expect(reports[2]?.counts).toEqual([expect.objectContaining({ client: 'a', count: 1 })]);
+    expect(reports[3]?.counts).toEqual([]);
+  });
+
+  test('gives up a report that is refused, says what is missing, and goes on', async () => {
+    let status = 400;
+    const { recorder, reports } = start(() => (status === 200 ? taken() : Promise.resolve({ status, body: undefined })));
+    const prepare = recorder.recording(() => prepared(parse('{ alerts { id } }')));
+    await prepare(request('a'), {});
+    await prepare(request('a'), {});
+    await recorder.report();
+    status = 200;
+    await prepare(request('a'), {});
+    await recorder.report();
+    expect(reports.map(({ dropped, counts }) => [dropped, counts.length])).toEqual([[0, 1], [2, 1]]);
+  });
+
+  test('keeps each report within what the registry takes, whatever names and documents clients make up', async () => {
+    const { recorder, reports } = start(taken);
+    const long = parse(`query ${'N'.repeat(5_000)} { alerts { id } }`);
+    const huge = parse(`{ ${Array.from({ length: 12_000 }, (_, index) => `f${index}: alerts { id }`).join(' ')} }`);
+    const many = Array.from({ length: 250 }, (_, index) => parse(`query Q${index} { alerts(filter: { name: "x" }) { id title level } ${'thing { __typename }'.repeat(1)} a${index}: node(id: 1) { id } }`));
+    const documents = [long, huge, ...many].map(prepared);
+    const prepare = recorder.recording((_request, { query }) => documents[Number(query)] as PreparedOperation);
+    for (const [index] of documents.entries()) for (let client = 0; client < 60; client += 1) await prepare(request(`client-${client}`), { query: String(index) });
+    await recorder.report();
+    expect(reports.length).toBeGreaterThan(1);
+    for (const report of reports) {
+      expect(JSON.stringify(report).length).toBeLessThan(900_000);
+      expect(report.counts.length).toBeLessThanOrEqual(10_100);
+      for (const { name, text } of report.operations) expect({ name: (name ?? '').length <= 200, text: text.length <= 100_000 }).toEqual({ name: true, text: true });
+    }
+    // The huge document is not kept, and that is told.
+    expect(reports.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(60);
+    expect(reports.flatMap(({ counts }) => counts).reduce((sum, { count }) => sum + count, 0)).toBe(251 * 60);
+  });
+
+  test('sends the text again when the registry has forgotten it, and says at the end that nothing more will come', async () => {
+    const unknown: string[] = [];
+    const { recorder, reports } = start(() => Promise.resolve({ status: 200, body: { taken: true, unknown: unknown.splice(0) } }));
+    const prepare = recorder.recording(() => prepared(ONE));
+    await prepare(request('a'), {});
+    await recorder.report();
+    await prepare(request('a'), {});
+    unknown.push(reports[0]?.operations[0]?.hash ?? '');
+    await recorder.report();
+    expect(reports.map(({ operations, counts }) => [operations.length, counts.length])).toEqual([[1, 1], [0, 1], [1, 1]]);
+    await recorder.stop();
+    expect(reports.map(({ final }) => final)).toEqual([false, false, false, true]);
   });
 
   test('is bounded: operations beyond the bound count as dropped, clients beyond it as unknown', async () => {

@@ -5,6 +5,9 @@ import {
 } from 'graphql';
 import { sha256Hex } from '../../../ops/runtime/canonical-json.js';
 
+/** Longest name that is kept. */
+const MAX_NAME = 200;
+
 export interface OperationRecord {
   /** SHA-256 of the text. */
   readonly hash: string;
@@ -25,7 +28,7 @@ export function recordOf(schema: GraphQLSchema, document: DocumentNode): Operati
   const coordinates = coordinatesOf(schema, document);
   const text = normalised(schema, document);
   const operation = document.definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION);
-  return { hash: sha256Hex(text), name: operation?.name?.value ?? null, text, coordinates };
+  return { hash: sha256Hex(text), name: operation?.name?.value.slice(0, MAX_NAME) ?? null, text, coordinates };
 }
 
 /**

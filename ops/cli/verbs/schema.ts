@@ -61,7 +61,7 @@ export const SCHEMA: VerbGroup = {
     },
     {
       words: ['schema', 'rollback'], summary: 'Make gateways serve a version again that was in force before.', changes: true, destructive: 'Make every gateway go back to the version before, or to the one that is named?',
-      positionals: [{ name: 'version', variable: 'versionId', summary: 'Identifier of the version; default the one before the present one.' }],
+      positionals: [{ name: 'version', variable: 'versionId', summary: 'Identifier of the version, which only people may name; default the one before the present one.' }],
       flags: [{ name: 'reason', variable: 'reason', required: true, summary: 'Why.' }, { name: 'expected-activation', variable: 'expectedActivation', type: 'integer', summary: 'Number of the activation you saw in force; another one is a conflict.' }],
       request: activated('rollback-schema', 'rollbackSchema'), examples: ['acgs schema rollback --reason "The console fails" --yes'],
     },

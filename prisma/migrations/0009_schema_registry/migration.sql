@@ -101,6 +101,7 @@ CREATE TABLE "governance_synthesis"."schema_usage_reporter" (
     "last_at" TIMESTAMPTZ(3) NOT NULL,
     "dropped" BIGINT NOT NULL,
     "dropped_at" TIMESTAMPTZ(3),
+    "final_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "schema_usage_reporter_pkey" PRIMARY KEY ("id")
 );

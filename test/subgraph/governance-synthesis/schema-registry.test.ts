@@ -166,6 +166,19 @@ describe('a publication', () => {
     expect(data?.schemaCheck.approvals[0]?.usedBy?.id).toBe(activation.version.id);
   });
 
+  test('of a breaking change needs the approval of exactly that set: with something more it is not what was read', async () => {
+    const base = withoutLeafHash(adding('first'));
+    const removal = base.replace(/\n {2}"[^"\n]*"\n {2}stream: String![^\n]*/, '');
+    const { check } = await mutate(CHECK_SCHEMA, { input: integrity(removal) });
+    expect(check).toMatchObject({ verdict: 'BREAKING', approval: 'NEEDED' });
+    await mutate(APPROVE, { id: check.id, digest: check.proposedDigest }, OFFICER);
+    const more = removal.replace('type Query {', 'type Query {\n  "Never read by the approver."\n  unread: String @authenticated\n');
+    expect((await mutate(CHECK_SCHEMA, { input: integrity(more) })).check.approval).toBe('NEEDED');
+    expect(await publish(more)).toMatchObject({ code: 'SCHEMA_APPROVAL_NEEDED' });
+    expect(await publish(removal)).toMatchObject({ __typename: 'PublishSchemaPayload' });
+    await mutate(ROLLBACK, { reason: 'For the next test' });
+  });
+
   test('of a breaking change is refused again once its approval lapsed or was used', async () => {
     const back = await publish(adding('first'));
     expect(back.activation.kind).toBe('PUBLICATION');
@@ -190,24 +203,40 @@ describe('a publication', () => {
 });
 
 describe('a rollback', () => {
-  test('brings back the version that was in force before, as a new activation', async () => {
+  test('brings back what was in force before the version was published, and twice goes back two versions', async () => {
     const before = await active();
-    const { activation } = await mutate(ROLLBACK, { reason: 'It broke the console', expected: before.number, key: 'back-1' });
-    expect(activation).toMatchObject({ number: before.number + 1, kind: 'ROLLBACK', reason: 'It broke the console' });
-    expect(activation.version.id).not.toBe(before.version.id);
-    expect(await mutate(ROLLBACK, { reason: 'It broke the console', expected: before.number, key: 'back-1' })).toMatchObject({ activation: { number: activation.number } });
+    const back = async (key: string, expected: number): Promise<Activation> => (await mutate(ROLLBACK, { reason: 'It broke the console', expected, key })).activation;
+    const once = await back('back-1', before.number);
+    expect(once).toMatchObject({ number: before.number + 1, kind: 'ROLLBACK', reason: 'It broke the console' });
+    expect(await back('back-1', before.number)).toMatchObject({ number: once.number });
     expect(await mutate(ROLLBACK, { reason: 'late', expected: before.number })).toMatchObject({ code: 'VERSION_CONFLICT' });
-    expect(await mutate(ROLLBACK, { to: INSTALLED, reason: 'Back to the start' })).toMatchObject({ activation: { version: { id: INSTALLED } } });
-    expect(await mutate(ROLLBACK, { to: INSTALLED, reason: 'Again' })).toMatchObject({ __typename: 'Conflict' });
-    expect(await mutate(ROLLBACK, { to: 'f'.repeat(64), reason: 'Nothing' })).toMatchObject({ __typename: 'NotFound' });
+    const twice = await back('back-2', once.number);
+    expect(new Set([before.version.id, once.version.id, twice.version.id]).size).toBe(3);
+  });
+
+  test('to a version that is named is for people', async () => {
+    expect(await mutate(ROLLBACK, { to: INSTALLED, reason: 'Back to the start' })).toMatchObject({ __typename: 'Forbidden' });
+    expect(await mutate(ROLLBACK, { to: INSTALLED, reason: 'Back to the start' }, OFFICER)).toMatchObject({ activation: { version: { id: INSTALLED } } });
+    expect(await mutate(ROLLBACK, { to: INSTALLED, reason: 'Again' }, OFFICER)).toMatchObject({ __typename: 'Conflict' });
+    expect(await mutate(ROLLBACK, { to: 'f'.repeat(64), reason: 'Nothing' }, OFFICER)).toMatchObject({ __typename: 'NotFound' });
+    expect(await mutate(ROLLBACK, { reason: 'Nothing was before the installation' })).toMatchObject({ __typename: 'Conflict' });
     expect(await mutate(ROLLBACK, { reason: ' ' })).toMatchObject({ __typename: 'InvalidInput' });
+  });
+
+  test('stays when the process starts again: a release comes into force by itself over nothing and over another release only', async () => {
+    await registry.subgraph.seed();
+    expect((await active()).version.id).toBe(INSTALLED);
+    const { activation } = await publish(adding('kept'));
+    await registry.subgraph.seed();
+    expect((await active()).number).toBe(activation.number);
+    await mutate(ROLLBACK, { to: INSTALLED, reason: 'Back to the start' }, OFFICER);
   });
 });
 
 describe('recorded usage', () => {
   const text = 'query Audit {\n  auditLog {\n    nodes {\n      occurredAt\n    }\n  }\n}';
   const report = (number: number, more: Partial<SchemaUsageReport> = {}): SchemaUsageReport => ({
-    reporter: 'gateway-1', report: number, dropped: 0,
+    reporter: 'gateway-1', report: number, dropped: 0, final: false,
     operations: [{ hash: sha256Hex(text), name: 'Audit', text, coordinates: ['Query.auditLog', 'AuditEntry.occurredAt'] }],
     counts: [{ hash: sha256Hex(text), client: 'console', count: 40 }], ...more,
   });
@@ -230,6 +259,26 @@ describe('recorded usage', () => {
     expect(check.usage.state).toBe('STALE');
     expect(await send(report(3, { operations: [], counts: [], dropped: 5 }))).toBe(200);
     expect((await mutate(CHECK_SCHEMA, { input: integrity(withoutLeafHash()) })).check.usage.state).toBe('INCOMPLETE');
+  });
+
+  test('is incomplete while a gateway is silent that did not say that it ends', async () => {
+    const state = async (): Promise<string> => ((await registry.query<{ schemaUsage: { period: { state: string } } }>('{ schemaUsage(coordinates: ["A"], days: 1) { period { state } } }', {}, { principal: READER })).data as { schemaUsage: { period: { state: string } } }).schemaUsage.period.state;
+    now = new Date(now.getTime() + 25 * 3_600_000);
+    expect(await send(report(4, { counts: [{ hash: sha256Hex(text), client: 'console', count: 1 }] }))).toBe(200);
+    expect(await send(report(1, { reporter: 'gateway-2', counts: [] }))).toBe(200);
+    expect(await state()).toBe('FRESH');
+    now = new Date(now.getTime() + 15 * 60_000);
+    expect(await send(report(5, { counts: [] }))).toBe(200);
+    expect(await state()).toBe('INCOMPLETE');
+    expect(await send(report(2, { reporter: 'gateway-2', counts: [], final: true }))).toBe(200);
+    now = new Date(now.getTime() + 15 * 60_000);
+    expect(await send(report(6, { counts: [] }))).toBe(200);
+    expect(await state()).toBe('FRESH');
+  });
+
+  test('names what it counts and does not know', async () => {
+    const response = await registry.hop('POST', SCHEMA_USAGE_PATH, report(7, { operations: [], counts: [{ hash: 'e'.repeat(64), client: 'c', count: 3 }, { hash: sha256Hex(text), client: 'c', count: 1 }] }));
+    expect(await response.json()).toEqual({ taken: true, unknown: ['e'.repeat(64)] });
   });
 
   test('takes no report that is not one', async () => {
