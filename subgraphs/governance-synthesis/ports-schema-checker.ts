@@ -1,12 +1,12 @@
-/** Checks schemas in a worker thread of their own: composition takes seconds and memory, and may be killed. */
+/** Checks schemas in a worker thread: composition takes seconds and memory, and may be killed. */
 import { Worker } from 'node:worker_threads';
 import { projectPath } from '../../ops/runtime/package-root.js';
-import type { SchemaCheckReport, SchemaCheckRequest } from '../../ops/runtime/schema-check.js';
+import type { SchemaCheckAnswer, SchemaCheckReport, SchemaCheckRequest } from '../../ops/runtime/schema-check.js';
 import { conflict, invalidInput } from '../kernel/refusals.js';
 import type { SchemaChecker } from './ports.js';
 
 export interface SchemaCheckerOptions {
-  /** Most memory of the worker's heap, MiB. */
+  /** Most memory of the thread's heap, MiB. */
   readonly memoryMb: number;
   /** Longest time one check may take, milliseconds. */
   readonly timeoutMs: number;
@@ -14,22 +14,27 @@ export interface SchemaCheckerOptions {
 
 /** Checks that may wait; one runs at a time. */
 const MAX_WAITING = 8;
-
-type WorkerAnswer = { readonly report: SchemaCheckReport } | { readonly error: { readonly message: string } };
+/** The thread is kept for a while: loading what composes takes as long as a check, and a publication follows its check. */
+const IDLE_MS = 30_000;
 
 export class WorkerSchemaChecker implements SchemaChecker {
   private queue: Promise<unknown> = Promise.resolve();
   private waiting = 0;
-  private running: Worker | undefined;
+  private worker: Worker | undefined;
+  private idle: NodeJS.Timeout | undefined;
   private stopped = false;
 
-  /** The worker's code belongs to the gateway, which composes; a subgraph knows it by its path only. */
+  /** The thread's code belongs to the gateway, which composes; a subgraph knows it by its path only. */
   constructor(private readonly options: SchemaCheckerOptions, private readonly script = projectPath('dist', 'gateway', 'supergraph', 'checks', 'check-worker.js')) {}
 
   async check(request: () => Promise<SchemaCheckRequest>): Promise<SchemaCheckReport> {
     if (this.waiting >= MAX_WAITING) throw conflict('Too many schema checks are waiting; try again in a moment.');
     this.waiting += 1;
-    const turn = this.queue.then(async () => this.run(await request()));
+    const turn = this.queue.then(async () => {
+      const asked = await request();
+      if (this.stopped) throw stopping();
+      return this.run(asked);
+    });
     this.queue = turn.catch(() => undefined);
     try {
       return await turn;
@@ -40,34 +45,63 @@ export class WorkerSchemaChecker implements SchemaChecker {
 
   async stop(): Promise<void> {
     this.stopped = true;
-    await this.running?.terminate();
+    await this.end();
     await this.queue;
   }
 
-  private run(request: SchemaCheckRequest): Promise<SchemaCheckReport> {
-    const { memoryMb, timeoutMs } = this.options;
-    return new Promise((resolve, reject) => {
-      if (this.stopped) {
-        reject(conflict('The service is stopping; try again in a moment.'));
-        return;
-      }
-      const worker = new Worker(this.script, { workerData: request, resourceLimits: { maxOldGenerationSizeMb: memoryMb }, execArgv: [] });
-      this.running = worker;
-      let settled = false;
+  private async run(request: SchemaCheckRequest): Promise<SchemaCheckReport> {
+    clearTimeout(this.idle);
+    const worker = this.worker ??= this.start();
+    worker.ref();
+    let answer: SchemaCheckAnswer;
+    try {
+      answer = await this.ask(worker, request);
+    } catch (error) {
       // The next check begins when this thread has gone: two of them would need twice the memory.
-      const end = (settle: () => void): void => {
-        if (settled) return;
-        settled = true;
+      await this.end();
+      throw error;
+    }
+    worker.unref();
+    this.idle = setTimeout(() => { void this.end(); }, IDLE_MS);
+    this.idle.unref();
+    if ('report' in answer) return answer.report;
+    throw new Error(`The schema check failed: ${answer.error.message}`);
+  }
+
+  private start(): Worker {
+    const worker = new Worker(this.script, { workerData: null, resourceLimits: { maxOldGenerationSizeMb: this.options.memoryMb }, execArgv: [] });
+    // Whoever asks it hears of its errors; one that ends between two questions is only not used again.
+    worker.on('error', () => { if (this.worker === worker) this.worker = undefined; });
+    worker.on('exit', () => { if (this.worker === worker) this.worker = undefined; });
+    return worker;
+  }
+
+  private ask(worker: Worker, request: SchemaCheckRequest): Promise<SchemaCheckAnswer> {
+    const { memoryMb, timeoutMs } = this.options;
+    return new Promise<SchemaCheckAnswer>((resolve, reject) => {
+      const settled = (settle: () => void): void => {
         clearTimeout(timer);
-        void worker.terminate().then(() => {
-          this.running = undefined;
-          settle();
-        }, reject);
+        worker.off('message', answered).off('error', failed).off('exit', ended);
+        settle();
       };
-      const timer = setTimeout(() => end(() => reject(invalidInput(`The check took longer than ${timeoutMs} ms and was ended.`, 'input.subgraphs'))), timeoutMs);
-      worker.once('message', (answer: WorkerAnswer) => end(() => { if ('report' in answer) resolve(answer.report); else reject(new Error(`The schema check failed: ${answer.error.message}`)); }));
-      worker.once('error', (error) => end(() => reject((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? invalidInput(`The check needs more than ${memoryMb} MiB and was ended.`, 'input.subgraphs') : error)));
-      worker.once('exit', () => end(() => reject(this.stopped ? conflict('The service is stopping; try again in a moment.') : new Error('The schema check ended without an answer.'))));
+      const answered = (answer: SchemaCheckAnswer): void => settled(() => resolve(answer));
+      const ended = (): void => settled(() => reject(this.stopped ? stopping() : new Error('The schema check ended without an answer.')));
+      const failed = (error: Error): void => settled(() => reject((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? invalidInput(`The check needs more than ${memoryMb} MiB and was ended.`, 'input.subgraphs') : error));
+      const timer = setTimeout(() => settled(() => reject(invalidInput(`The check took longer than ${timeoutMs} ms and was ended.`, 'input.subgraphs'))), timeoutMs);
+      worker.on('message', answered).on('error', failed).on('exit', ended);
+      worker.postMessage(request);
     });
   }
+
+  /** Ends the thread, and waits until it has gone. */
+  private async end(): Promise<void> {
+    clearTimeout(this.idle);
+    const { worker } = this;
+    this.worker = undefined;
+    await worker?.terminate();
+  }
+}
+
+function stopping(): Error {
+  return conflict('The service is stopping; try again in a moment.');
 }

@@ -1,8 +1,8 @@
 /**
  * A schema check in a thread of its own, for whoever may not import the gateway or must be able to stop it.
  *
- * Start it by path (dist/gateway/supergraph/checks/check-worker.js) with the request as `workerData`. It posts one
- * message, a `SchemaCheckAnswer`, and ends. The parent bounds its memory by `resourceLimits` (a thread that needs more
+ * Start it by path (dist/gateway/supergraph/checks/check-worker.js) with the request as `workerData`: it posts one message,
+ * a `SchemaCheckAnswer`, and ends. With null it takes each message as a request and answers it, until it is ended. The parent bounds its memory by `resourceLimits` (a thread that needs more
  * ends with ERR_WORKER_OUT_OF_MEMORY) and its time by `terminate()`.
  */
 import '../../telemetry-config.js';
@@ -33,4 +33,5 @@ export function answerTo(data: unknown): SchemaCheckAnswer {
   }
 }
 
-parentPort?.postMessage(answerTo(workerData));
+if (workerData === null) parentPort?.on('message', (data: unknown) => { parentPort?.postMessage(answerTo(data)); });
+else parentPort?.postMessage(answerTo(workerData));
