@@ -59,7 +59,7 @@ export class RawConnection {
   }
 
   /** Waits until a condition on what was received holds. @throws Error with the text received when it does not within `timeoutMs`. */
-  async until(condition: () => boolean, timeoutMs = 5_000): Promise<void> {
+  async until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
     const end = Date.now() + timeoutMs;
     while (!condition()) {
       const left = end - Date.now();

@@ -130,7 +130,7 @@ describe('what waits for one instance', () => {
 
   test('and had its time run out before a connection was free was not sent: a mutation surely did nothing', async () => {
     upstream.script = () => undefined;
-    const held = Array.from({ length: 128 }, () => failure(upstream.ask('{ n }', { deadline: Date.now() + 600 })));
+    const held = Array.from({ length: 128 }, () => failure(upstream.ask('{ n }', { deadline: Date.now() + 2_000 })));
     await until(async () => (upstream.received.length === 128 ? true : undefined));
     expect(await failure(upstream.request({ deadline: Date.now() + 60 }).call(callOf('mutation { act }', 'mutation')))).toMatchObject({ code: 'SUBGRAPH_TIMEOUT' });
     await Promise.all(held);

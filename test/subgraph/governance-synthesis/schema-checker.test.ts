@@ -1,5 +1,5 @@
 /** The thread that checks schemas: bounded in time, memory and number, and replaced when it is gone. */
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { shippedContract } from '../../../ops/runtime/contracts.js';
 import type { SchemaCheckRequest } from '../../../ops/runtime/schema-check.js';
 import { WorkerSchemaChecker } from '../../../subgraphs/governance-synthesis/ports-schema-checker.js';
@@ -8,18 +8,18 @@ const subgraphs = [{ name: 'integrity', url: 'http://127.0.0.1:8002', sdl: shipp
 const request = (proposed = subgraphs): Promise<SchemaCheckRequest> => Promise.resolve({ base: [], proposed, accepted: ['cdd01ef066bc6cf2'], operations: [], usage: null, approved: [], now: '2026-03-02T10:00:00.000Z' });
 const ROOMY = { memoryMb: 1_024, timeoutMs: 60_000 };
 
-let checker: WorkerSchemaChecker | undefined;
-afterEach(() => checker?.stop());
+let checker = new WorkerSchemaChecker(ROOMY);
+beforeEach(() => { checker = new WorkerSchemaChecker(ROOMY); });
+afterEach(() => checker.stop());
 
 test('checks one after another, in one thread', async () => {
-  checker = new WorkerSchemaChecker(ROOMY);
   const asked: number[] = [];
-  const reports = await Promise.all([1, 2, 3].map((number) => checker?.check(() => {
+  const reports = await Promise.all([1, 2, 3].map((number) => checker.check(() => {
     asked.push(number);
     return request();
   })));
   expect(asked).toEqual([1, 2, 3]);
-  expect(new Set(reports.map((report) => report?.supergraphDigest)).size).toBe(1);
+  expect(new Set(reports.map((report) => report.supergraphDigest)).size).toBe(1);
 }, 60_000);
 
 test('ends a check that takes too long or too much memory, and goes on with the next', async () => {
@@ -32,9 +32,8 @@ test('ends a check that takes too long or too much memory, and goes on with the 
 }, 60_000);
 
 test('refuses more than it lets wait, before anything is read for them', async () => {
-  checker = new WorkerSchemaChecker(ROOMY);
   let read = 0;
-  const ask = (): Promise<unknown> | undefined => checker?.check(() => {
+  const ask = (): Promise<unknown> => checker.check(() => {
     read += 1;
     return request();
   });
