@@ -13,8 +13,11 @@ import { projectPath } from '../../ops/runtime/package-root.js';
 import { SUBGRAPHS } from '../../ops/runtime/subgraph-names.js';
 import { readSubgraphConfig } from '../../subgraphs/config.js';
 import { readEvolutionConfig } from '../../subgraphs/evolutionary-computation/config.js';
+import { readSolverConfig } from '../../subgraphs/formal-verification/config.js';
+import { readRegistryConfig } from '../../subgraphs/governance-synthesis/config.js';
 import { opensslAvailable, TestAuthority } from '../kit/certificates.js';
 import { nginxAvailable, renderNginx } from '../kit/contained-deployment.js';
+import { declaredSettings } from '../kit/declared-settings.js';
 import { buildKustomization, type Manifest } from '../kit/kustomize.js';
 
 const require = createRequire(import.meta.url);
@@ -26,17 +29,7 @@ const NAMES = SUBGRAPHS.map(({ name }) => name);
 
 /** Every setting that a config.ts reads, secrets as files too. */
 function knownSettings(): Set<string> {
-  const known = new Set<string>();
-  for (const part of ['gateway', 'subgraphs', 'ops']) {
-    for (const entry of readdirSync(projectPath(part), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !/(?:^|-)config\.ts$/.test(entry.name)) continue;
-      for (const [, kind, key = ''] of readFileSync(join(entry.parentPath, entry.name), 'utf8').matchAll(/\b(setting|secretSetting)(?:<\w+>)?\('([A-Z_]+)'/g)) {
-        known.add(key);
-        if (kind === 'secretSetting') known.add(`${key}_FILE`);
-      }
-    }
-  }
-  return known;
+  return new Set(declaredSettings().flatMap(({ key, secret }) => (secret ? [key, `${key}_FILE`] : [key])));
 }
 
 /** The environment with secret files that can be read here. */
@@ -55,6 +48,18 @@ function readAs(name: string, environment: Readonly<Record<string, string>>): vo
   else if (name === 'provision') readProvisionConfig([], env);
   else readSubgraphConfig([name], env);
   if (name === 'evolutionary-computation') readEvolutionConfig(env);
+}
+
+/** Memory a check or proof may take beside the process it belongs to, MiB, by the settings the container has. */
+function memoryOfWork(name: string, environment: Readonly<Record<string, string>>): number {
+  if (name === 'governance-synthesis') return readRegistryConfig(environment).checkMemoryMb;
+  return name === 'formal-verification' ? readSolverConfig(environment).memoryMb : 0;
+}
+
+/** `512m`, `1g`, `1280Mi` as MiB. */
+function mebibytes(text: string): number {
+  const [, amount = '0', unit = ''] = /^(\d+)([mgMG])i?$/.exec(text) ?? [];
+  return Number(amount) * (unit.toLowerCase() === 'g' ? 1_024 : 1);
 }
 
 interface Service {
@@ -127,6 +132,8 @@ describe('docker-compose', () => {
         expect({ name, unknown: Object.keys(environment).filter((key) => !known.has(key)) }).toEqual({ name, unknown: [] });
         expect(() => readAs(name, environment)).not.toThrow();
       }
+      // What runs out of its own bound is refused; what runs out of the container's is killed with everything else in it.
+      expect(mebibytes(compose.services[name]?.deploy?.resources?.limits?.memory ?? '')).toBeGreaterThanOrEqual(memoryOfWork(name, plain) + 256);
       const port = SUBGRAPHS.find((one) => one.name === name)?.port ?? 4000;
       if (name !== 'provision') expect(compose.services[name]?.healthcheck?.test).toEqual(['CMD', 'node', 'ops/image/probe.mjs', String(port)]);
       if (name !== 'provision') expect(secured['ACGS_SUBGRAPH_URLS']).toBe(SUBGRAPHS.map((one) => `${one.name}=https://${one.name}:${one.port}`).join(','));
@@ -254,10 +261,11 @@ describe.each(['base', 'overlays/production', 'overlays/staging'])('kubernetes %
   test('every process reads the settings it is given', () => {
     const known = knownSettings();
     for (const workload of workloads.filter(({ metadata }) => metadata.name !== 'redis')) {
-      for (const { env = [], envFrom } of podOf(workload).spec.containers) {
+      for (const { env = [], envFrom, resources } of podOf(workload).spec.containers) {
         const environment = { ...(envFrom === undefined ? {} : settings), ...Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? settings[valueFrom?.configMapKeyRef.key ?? ''] ?? ''])) };
         expect({ name: workload.metadata.name, unknown: Object.keys(environment).filter((key) => !known.has(key)) }).toEqual({ name: workload.metadata.name, unknown: [] });
         expect(() => readAs(workload.metadata.name, environment)).not.toThrow();
+        expect(mebibytes(resources.limits?.memory ?? '')).toBeGreaterThanOrEqual(memoryOfWork(workload.metadata.name, environment) + 256);
       }
     }
   });
