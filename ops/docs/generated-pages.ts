@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { projectPath } from '../runtime/package-root.js';
 import { SUBGRAPH_NAMES } from '../runtime/subgraph-names.js';
 import { apiReferenceIndex, apiReferencePage } from './api-reference.js';
+import { commandsNotRunPage, documentedCommands } from './command-blocks.js';
 
 export interface GeneratedPage {
   /** From the project's root. */
@@ -20,5 +21,6 @@ export function generatedPages(): GeneratedPage[] {
   return [
     { path: 'docs/api/README.md', text: apiReferenceIndex(contracts) },
     ...contracts.map(({ title, source, file, sdl }) => ({ path: `docs/api/${file}`, text: apiReferencePage(title, source, sdl) })),
+    { path: 'docs/commands-not-run.md', text: commandsNotRunPage(documentedCommands()) },
   ];
 }

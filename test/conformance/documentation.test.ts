@@ -1,0 +1,39 @@
+/** The documentation holds together: commands say whether they are run, and named files are there. */
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { commandBlocks, documentationPages, documentedCommands, outputDifference } from '../../ops/docs/command-blocks.js';
+import { projectPath } from '../../ops/runtime/package-root.js';
+
+const read = (page: string): string => readFileSync(projectPath(page), 'utf8');
+
+describe('commands', () => {
+  test('of every page say whether they are run', () => {
+    expect(documentedCommands().filter(({ reason }) => reason === undefined).length).toBeGreaterThan(8);
+  });
+
+  test.each([
+    ['no tag', '```sh\nls\n```'], ['no reason', '```sh norun\nls\n```'], ['a reason that says nothing', '```sh norun="no"\nls\n```'], ['another name', '```bash\nls\n```'], ['an unknown word', '```sh run twice\nls\n```'],
+    ['output of nothing', '```text out\nx\n```'], ['output of what is not run', '```sh norun="needs a cluster"\nls\n```\n\n```text out\nx\n```'],
+  ])('with %s are refused, with their place', (_, text) => {
+    expect(() => commandBlocks('docs/x.md', `# X\n\n${text}\n`)).toThrow(/^docs\/x\.md:\d+: /);
+  });
+
+  test('are read with what they must print and end with, indented and hidden ones too', () => {
+    const text = '1. First\n\n   <!-- sh run\n   cd x\n   -->\n   ```sh run exit=5\n   ls\n     -l\n   ```\n\n   ```text out\n   a …\n   ```\n\n```sh norun="needs a cluster"\nkubectl\n```\n';
+    expect(commandBlocks('docs/x.md', text)).toMatchObject([
+      { line: 3, commands: expect.stringContaining('cd x'), exit: 0 }, { line: 6, commands: 'ls\n  -l\n', exit: 5, output: 'a …\n' }, { commands: 'kubectl\n', exit: undefined, reason: 'needs a cluster' },
+    ]);
+  });
+
+  test.each([
+    ['a\nb', 'a\nother\nb\n', undefined], ['a …\n…\nc', 'a 17\nb\nc', undefined], ['  a   b', 'a b', undefined],
+    ['a\nb', 'b\na', 'b'], ['a.c', 'abc', 'a.c'], ['a … c', 'a b', 'a … c'],
+  ])('that should print %j and print %j', (documented, printed, missing) => {
+    expect(outputDifference(documented, printed)).toBe(missing);
+  });
+});
+
+test.each(documentationPages())('%s names files and folders that are there', (page) => {
+  const named = [...read(page).replaceAll(/```[\s\S]*?```/g, '').matchAll(/`((?:gateway|subgraphs|ops|schema|prisma|test|docs)\/[\w./-]+)`/g)].map(([, path = '']) => path);
+  expect(named.filter((path) => !existsSync(projectPath(path)))).toEqual([]);
+});
