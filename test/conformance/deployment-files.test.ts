@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DockerfileParser } from 'dockerfile-ast';
 import { parse } from 'yaml';
@@ -60,6 +60,26 @@ function memoryOfWork(name: string, environment: Readonly<Record<string, string>
 function mebibytes(text: string): number {
   const [, amount = '0', unit = ''] = /^(\d+)([mgMG])i?$/.exec(text) ?? [];
   return Number(amount) * (unit.toLowerCase() === 'g' ? 1_024 : 1);
+}
+
+/** The keys that kubectl makes of its arguments, each with its file; two files under one key are refused, as kubectl does. */
+function keysOf(args: readonly string[]): Map<string, string> {
+  const keys = new Map<string, string>();
+  const put = (key: string, file: string): void => {
+    if (keys.has(key)) throw new Error(`Two files have the key ${key}: ${keys.get(key)} and ${file}.`);
+    keys.set(key, file);
+  };
+  for (const source of args.filter((arg) => arg.startsWith('--from-file=')).map((arg) => arg.slice('--from-file='.length))) {
+    const [key = '', file] = source.split('=');
+    if (file !== undefined) put(key, file);
+    else for (const entry of readdirSync(source, { withFileTypes: true })) if (entry.isFile()) put(entry.name, join(source, entry.name));
+  }
+  return keys;
+}
+
+/** Files of a folder, relative to it. */
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(directory, join(entry.parentPath, entry.name))).toSorted();
 }
 
 interface Service {
@@ -199,8 +219,8 @@ test('the Dockerfile ends in a small stage without root, npm or secrets', () => 
 interface PodSpec {
   readonly serviceAccountName: string; readonly automountServiceAccountToken: boolean;
   readonly securityContext: { readonly runAsNonRoot: boolean; readonly runAsUser: number; readonly seccompProfile: { readonly type: string } };
-  readonly containers: readonly { readonly name: string; readonly image: string; readonly args?: readonly string[]; readonly env?: readonly { name: string; value?: string; valueFrom?: { configMapKeyRef: { key: string } } }[]; readonly envFrom?: readonly unknown[]; readonly securityContext: unknown; readonly resources: { readonly limits?: { readonly memory?: string }; readonly requests?: unknown }; readonly ports?: readonly { readonly containerPort: number }[]; readonly startupProbe?: Probe; readonly readinessProbe?: Probe; readonly livenessProbe?: Probe; readonly volumeMounts: readonly { name: string; mountPath: string; readOnly?: boolean }[] }[];
-  readonly volumes: readonly { readonly name: string; readonly secret?: { readonly secretName: string } }[];
+  readonly containers: readonly { readonly name: string; readonly image: string; readonly args?: readonly string[]; readonly env?: readonly { name: string; value?: string; valueFrom?: { configMapKeyRef: { key: string } } }[]; readonly envFrom?: readonly unknown[]; readonly securityContext: unknown; readonly resources: { readonly limits?: { readonly memory?: string }; readonly requests?: unknown }; readonly ports?: readonly { readonly containerPort: number }[]; readonly startupProbe?: Probe; readonly readinessProbe?: Probe; readonly livenessProbe?: Probe; readonly volumeMounts: readonly { name: string; mountPath: string; subPath?: string; readOnly?: boolean }[] }[];
+  readonly volumes: readonly { readonly name: string; readonly secret?: { readonly secretName: string; readonly items?: readonly { readonly key: string; readonly path: string }[] } }[];
 }
 interface Probe { readonly httpGet?: { readonly path: string; readonly scheme: string } }
 
@@ -266,6 +286,37 @@ describe.each(['base', 'overlays/production', 'overlays/staging'])('kubernetes %
         expect({ name: workload.metadata.name, unknown: Object.keys(environment).filter((key) => !known.has(key)) }).toEqual({ name: workload.metadata.name, unknown: [] });
         expect(() => readAs(workload.metadata.name, environment)).not.toThrow();
         expect(mebibytes(resources.limits?.memory ?? '')).toBeGreaterThanOrEqual(memoryOfWork(workload.metadata.name, environment) + 256);
+      }
+    }
+  });
+
+  test('every file of an installation reaches the process it is for, by the Secrets that apply-secrets.sh makes', () => {
+    const work = mkdtempSync(join(folder, 'secrets-'));
+    const data = join(work, 'installation');
+    const bundles = join(work, 'bundles');
+    const kubectl = join(work, 'kubectl');
+    const log = join(work, 'calls');
+    writeFileSync(kubectl, `#!/bin/sh\nif [ "$3" = create ]; then printf '%s\\n' "$*" >> ${log}; else cat >/dev/null; fi\n`, { mode: 0o755 });
+    const environment = { ...process.env, PATH: `${work}:${process.env['PATH'] ?? ''}`, ACGS_DATA_DIR: data, DATABASE_URL: 'postgres://a:b@c/d', ACGS_LOG_LEVEL: 'error' };
+    const made = spawnSync(process.execPath, [projectPath('dist', 'ops', 'provision', 'main.js'), 'keys', '--bundles', bundles], { encoding: 'utf8', env: environment });
+    expect({ status: made.status, stderr: made.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(spawnSync('sh', [projectPath('ops', 'kubernetes', 'apply-secrets.sh'), data, bundles], { encoding: 'utf8', env: environment })).toMatchObject({ status: 0, stderr: '' });
+    const secrets = new Map(readFileSync(log, 'utf8').trim().split('\n').map((line) => {
+      const [, name = '', rest = ''] = /create secret generic (\S+) (.*) --dry-run/.exec(line) ?? [];
+      return [name, keysOf(rest.split(' '))];
+    }));
+    expect([...secrets.keys()].toSorted()).toEqual(['acgs-alertmanager', 'acgs-gateway', 'acgs-installation', ...NAMES.map((name) => `acgs-${name}`)].toSorted());
+    for (const workload of workloads) {
+      for (const { name: volume, secret } of podOf(workload).spec.volumes) {
+        const keys = secrets.get(secret?.secretName ?? '');
+        if (secret === undefined || keys === undefined) continue;
+        const root = workload.kind === 'Job' ? data : join(bundles, workload.metadata.name);
+        // One that may write takes files one by one into its folder.
+        const places = secret.items ?? podOf(workload).spec.containers.flatMap(({ volumeMounts }) => volumeMounts.flatMap(({ name, mountPath, subPath }) => (name === volume && subPath !== undefined ? [{ key: subPath, path: relative('/var/lib/acgs', mountPath) }] : [])));
+        const mounted = places.map(({ key, path }) => ({ path, file: relative(root, keys.get(key) ?? join(root, `no file for ${key}`)) }));
+        expect(mounted.filter(({ path, file }) => path !== file)).toEqual([]);
+        // The first password is handed to auth and to nobody else; it is no part of what a process needs.
+        expect({ name: workload.metadata.name, files: filesBelow(root).filter((file) => !file.endsWith('admin.password')) }).toEqual({ name: workload.metadata.name, files: mounted.map(({ path }) => path).filter((path) => !path.endsWith('admin.password')).toSorted() });
       }
     }
   });
