@@ -11,6 +11,7 @@ const SCRIPTS: ReadonlyMap<string, string> = new Map([
   ['schema-check', 'schema-check.js'],
   ['metrics-cost', 'metrics-cost.js'],
   ['cli-status', 'cli-status.js'],
+  ['footprint', 'footprint.js'],
 ]);
 
 /**

@@ -321,6 +321,15 @@ describe.each(['base', 'overlays/production', 'overlays/staging'])('kubernetes %
     }
   });
 
+  test('PostgreSQL takes the connections of every subgraph scaled out as far as it goes, with one more while it is replaced', () => {
+    const [cluster] = of('Cluster');
+    const most = Number((cluster?.['spec'] as { postgresql: { parameters: { max_connections: string } } }).postgresql.parameters.max_connections);
+    const scaled = of('HorizontalPodAutoscaler').filter(({ metadata }) => NAMES.some((name) => name === metadata.name)).map(({ spec }) => (spec as { maxReplicas: number }).maxReplicas);
+    expect(scaled).toHaveLength(NAMES.length);
+    // Pools of 8 and 3 and a session lock (subgraphs/kernel/database.ts); the rest is for provision and people.
+    expect(scaled.reduce((sum, replicas) => sum + (replicas + 1) * 12, 20)).toBeLessThanOrEqual(most);
+  });
+
   test('a network policy covers every pod, and lets in what the design says', () => {
     interface Policy { podSelector: { matchLabels?: Record<string, string> }; policyTypes: string[]; ingress?: { from?: { podSelector?: { matchLabels: Record<string, string> }; namespaceSelector?: { matchLabels: Record<string, string> } }[] }[] }
     const policies = of('NetworkPolicy').map(({ metadata, spec }) => ({ name: metadata.name, ...(spec as Policy) }));
