@@ -1,8 +1,9 @@
-/** The documentation holds together: commands say whether they are run, and named files are there. */
+/** The documentation holds together: commands say whether they are run, settings are those of the code, and named files are there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { commandBlocks, documentationPages, documentedCommands, outputDifference } from '../../ops/docs/command-blocks.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
+import { declaredSettings } from '../kit/declared-settings.js';
 
 const read = (page: string): string => readFileSync(projectPath(page), 'utf8');
 
@@ -30,6 +31,34 @@ describe('commands', () => {
     ['a\nb', 'b\na', 'b'], ['a.c', 'abc', 'a.c'], ['a … c', 'a b', 'a … c'],
   ])('that should print %j and print %j', (documented, printed, missing) => {
     expect(outputDifference(documented, printed)).toBe(missing);
+  });
+});
+
+describe('docs/settings.md', () => {
+  const declared = declaredSettings();
+  const keys = [...new Set(declared.map(({ key }) => key))].toSorted();
+  const rows = [...read('docs/settings.md').matchAll(/^\| `(\w+)`( \*)? \| ([^|]*) \| ([^|]*) \| [^|]+ \|$/gm)].map(([, key = '', star, allowed = '', fallback = '']) => ({ key, star, allowed, fallback }));
+  const codes = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
+
+  test('lists every setting, once', () => {
+    expect(keys.length).toBeGreaterThan(60);
+    expect(rows.map(({ key }) => key).toSorted()).toEqual(keys);
+  });
+
+  test.each(rows)('says what $key allows and is by default', ({ key, star, allowed, fallback }) => {
+    const own = declared.filter((one) => one.key === key);
+    expect(star !== undefined).toBe(own.some(({ secret }) => secret));
+    const bounds = new Set(own.flatMap((one) => one.allowed ?? []));
+    if (bounds.size > 0) expect([...bounds]).toEqual([codes(allowed).length > 0 ? codes(allowed).join(', ') : allowed]);
+    const fallbacks = new Set(own.flatMap((one) => one.fallback ?? []));
+    if (fallbacks.size > 0) expect(codes(fallback).toSorted()).toEqual([...fallbacks].toSorted());
+  });
+
+  test('names what the command line reads', () => {
+    const named = new Set(codes(read('docs/settings.md').split('## Command line')[1] ?? ''));
+    const taken = [...read('ops/cli/config.ts').matchAll(/\bvalue\('(\w+)'\)/g)].map(([, key]) => key);
+    expect(taken.length).toBeGreaterThan(4);
+    expect(taken.filter((key) => key !== undefined && !named.has(key))).toEqual([]);
   });
 });
 
