@@ -1,11 +1,14 @@
-/** The documentation holds together: commands say whether they are run, settings are those of the code, and named files are there. */
+/** The documentation holds together: commands say whether they are run, settings are those of the code, threats name their tests, every page is found from the first, and named files are there. */
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { commandBlocks, documentationPages, documentedCommands, outputDifference } from '../../ops/docs/command-blocks.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { declaredSettings } from '../kit/declared-settings.js';
 
 const read = (page: string): string => readFileSync(projectPath(page), 'utf8');
+/** Links of a page to other files of the project, from its root. */
+const linksOf = (page: string): string[] => [...read(page).replaceAll(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)#\s:]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => normalize(join(dirname(page), target)));
 
 describe('commands', () => {
   test('of every page say whether they are run', () => {
@@ -60,6 +63,24 @@ describe('docs/settings.md', () => {
     expect(taken.length).toBeGreaterThan(4);
     expect(taken.filter((key) => key !== undefined && !named.has(key))).toEqual([]);
   });
+});
+
+test('every threat of docs/security-model.md has what stops it, a test that shows it, and what remains', () => {
+  const rows = [...read('docs/security-model.md').matchAll(/^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)].filter(([, threat]) => threat !== 'threat');
+  expect(rows.length).toBeGreaterThan(25);
+  expect(rows.filter(([, , stops = '', shown = '', remains = '']) => stops.trim() === '' || remains.trim() === '' || !/^`test\/[\w./-]+\.test\.ts`(?:, `test\/[\w./-]+\.test\.ts`)*$/.test(shown.trim())).map(([, threat]) => threat)).toEqual([]);
+});
+
+test('every page is reached from docs/start-here.md, which the README names', () => {
+  expect(linksOf('README.md')).toContain('docs/start-here.md');
+  const reached = new Set<string>();
+  const waiting = ['docs/start-here.md'];
+  for (let page = waiting.pop(); page !== undefined; page = waiting.pop()) {
+    if (reached.has(page)) continue;
+    reached.add(page);
+    waiting.push(...linksOf(page).filter((link) => link.endsWith('.md') && existsSync(projectPath(link))));
+  }
+  expect(documentationPages().filter((page) => !reached.has(page))).toEqual([]);
 });
 
 test.each(documentationPages())('%s names files and folders that are there', (page) => {
