@@ -42,7 +42,7 @@ export function createAuthenticator({ call, revocations, metrics, now = Date.now
     for (const [key, credentials] of cache.entries()) if (revocations.isRevoked(credentials)) cache.delete(key);
   });
 
-  const check = async (credential: string): Promise<Credentials> => {
+  const check = async (credential: string, beforeAsking: (() => void | Promise<void>) | undefined): Promise<Credentials> => {
     const isKey = credential.startsWith(API_KEY_PREFIX);
     const key = sha256(credential).toString('base64url');
     const known = cache.get(key);
@@ -51,6 +51,8 @@ export function createAuthenticator({ call, revocations, metrics, now = Date.now
       cache.delete(key);
       throw new AcgsError('TOKEN_EXPIRED');
     }
+    // A token is verified here; only a key is asked about, and anyone can make up another.
+    if (known === undefined && isKey && beforeAsking !== undefined) await beforeAsking();
     const credentials = known ?? (isKey ? await exchangeKey(call, credential, now()) : await verifyToken(credential));
     if (revocations.isRevoked(credentials)) throw new AcgsError('UNAUTHENTICATED', 'The credentials were revoked.');
     if (known === undefined) {
@@ -67,11 +69,11 @@ export function createAuthenticator({ call, revocations, metrics, now = Date.now
     };
   };
 
-  return async (headers) => {
+  return async (headers, beforeAsking) => {
     const credential = presentedCredential(headers);
     return credential === undefined
       ? { principal: null, credentialId: null, issuedAt: null, tokenExpiresAt: null, revocationEpoch: revocations.epoch() }
-      : check(credential);
+      : check(credential, beforeAsking);
   };
 }
 

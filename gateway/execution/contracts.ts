@@ -67,6 +67,8 @@ export interface Charge {
   cost: number;
   /** True once it was charged, so that preparing it again costs nothing. */
   settled: boolean;
+  /** True once the address paid for having its credential looked up. */
+  askedAuth: boolean;
   /** The account after the charge. */
   left: { readonly quota: number; readonly windowS: number; readonly left: number; readonly fullInS: number } | undefined;
   /** Seconds to wait, when it was refused. */
@@ -179,9 +181,10 @@ export interface EventPayload {
 
 /**
  * Checks credentials.
+ * @param beforeAsking called before a subgraph is asked about a credential that is not known here; what it throws fails the check.
  * @throws AcgsError TOKEN_EXPIRED or UNAUTHENTICATED for presented but bad credentials, SUBGRAPH_UNAVAILABLE when they cannot be checked.
  */
-export type Authenticate = (headers: HeadersLike) => Promise<Credentials>;
+export type Authenticate = (headers: HeadersLike, beforeAsking?: () => void | Promise<void>) => Promise<Credentials>;
 
 /**
  * Parses, validates, limits, authorises and plans; at once when everything is cached, later when a plan must be made.

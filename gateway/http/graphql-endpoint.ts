@@ -81,14 +81,15 @@ export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
   const headOf = (message: IncomingMessage, exchange: Exchange): AnswerHead => ({ requestId: exchange.requestId, constitutionalHash: gate.active(), further: furtherOf(message, exchange) });
 
   const answer = async (message: IncomingMessage, response: ServerResponse, search: string, exchange: Exchange): Promise<Outcome> => {
+    if (rates !== undefined) exchange.charge = rates.open(rates.addressOf(message));
+    const { charge } = exchange;
     checkHead(message);
     if (exchange.accepted.single === undefined && exchange.accepted.stream === undefined && !exchange.accepted.inParts) throw new AcgsError('NOT_ACCEPTABLE');
     const isGet = message.method === 'GET';
     const parameters = isGet ? parametersOfSearch(search) : parametersOfBody(await readBody(message, deps.bodyLimit));
     const turn = door.enter();
     if (turn !== undefined) await turn;
-    exchange.credentials = await deps.authenticate(message.headers);
-    if (rates !== undefined) exchange.charge = rates.open(rates.addressOf(message));
+    exchange.credentials = await deps.authenticate(message.headers, charge === undefined ? undefined : () => rates?.chargeLookup(charge));
     const presented = [message.headers[HASH_HEADER], parameters.constitutionalHash];
     exchange.hashPresented = gate.check(presented, { requestId: exchange.requestId, principalId: exchange.credentials.principal?.id ?? null });
     const document = await deps.persisted.resolve(parameters);
@@ -161,7 +162,8 @@ export function createGraphqlEndpoint(deps: EndpointDeps): RawHandler {
         finished(exchange, { status: CLIENT_CLOSED_REQUEST, aborted: true });
         throw error;
       }
-      outcome = refuse(exchange, error);
+      // What `prepare` was not reached by is charged here, or a flood of it would be free.
+      outcome = refuse(exchange, exchange.charge === undefined ? error : rates?.chargeFailure(exchange.charge, exchange.credentials.principal, error) ?? error);
     }
     if ('streamed' in outcome) {
       finished(exchange, { status: 200, aborted: outcome.aborted ?? false, streamed: outcome.streamed });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { GraphQLError } from 'graphql';
 import { CloseCode, MessageType, parseMessage, type Message, type SubscribePayload } from 'graphql-ws';
 import { AcgsError } from '../../ops/runtime/errors.js';
-import type { Credentials, GatewayRequest, HeadersLike } from '../execution/contracts.js';
+import type { Charge, Credentials, GatewayRequest, HeadersLike } from '../execution/contracts.js';
 import { clientNamed, UNKNOWN_CLIENT } from '../observability/usage/client-name.js';
 import type { ClientSocket } from './client-socket.js';
 import { CLOSE, HASH_MISMATCH_REASON, expulsionOf, isExpired, type Expulsion, type Swept } from './standing.js';
@@ -124,12 +124,14 @@ export class ClientConnection implements Swept {
 
   private async admit(headers: HeadersLike, hash: string | undefined): Promise<void> {
     const { deps } = this.context.subscriptions;
+    const { rates } = deps;
+    const charge = this.open();
     try {
       // The hash first: a wrong one is refused before anything is asked of a subgraph, API keys included.
       deps.gate.check([hash], { requestId: randomUUID(), principalId: null });
-      this.credentials = await deps.authenticate(headers);
+      this.credentials = await deps.authenticate(headers, charge === undefined ? undefined : () => rates?.chargeLookup(charge));
     } catch (error) {
-      const [code, reason] = this.closingOf(error);
+      const [code, reason] = this.closingOf(charge === undefined ? error : rates?.chargeFailure(charge, null, error) ?? error);
       this.socket.close(code, reason);
       return;
     }
@@ -145,7 +147,7 @@ export class ClientConnection implements Swept {
     }
     if (error.code === 'CONSTITUTIONAL_HASH_MISMATCH') return [CLOSE.hashMismatch, HASH_MISMATCH_REASON];
     if (error.code === 'TOKEN_EXPIRED') return [CLOSE.forbidden, 'Token expired'];
-    return error.status >= 500 ? [CLOSE.tryAgainLater, error.code] : [CLOSE.forbidden, error.code];
+    return error.status >= 500 || error.code === 'RATE_LIMITED' ? [CLOSE.tryAgainLater, error.code] : [CLOSE.forbidden, error.code];
   }
 
   private subscribe(id: string, payload: SubscribePayload): void {
@@ -166,9 +168,10 @@ export class ClientConnection implements Swept {
   private async run(operation: ClientOperation, payload: SubscribePayload, credentials: Credentials): Promise<void> {
     const { hub, deps } = this.context.subscriptions;
     const requestId = randomUUID();
+    const charge = this.open();
     this.busy += 1;
     try {
-      const request = this.requestOf(requestId, payload, credentials);
+      const request = this.requestOf(requestId, payload, credentials, charge);
       const variables: Readonly<Record<string, unknown>> = payload.variables ?? {};
       const source = { query: payload.query, operationName: payload.operationName, variables };
       const prepared = await deps.prepare(request, source);
@@ -181,19 +184,24 @@ export class ClientConnection implements Swept {
       operation.deliver(new StreamAnswer(answer));
       operation.complete();
     } catch (error) {
-      operation.error(presentFault(error, deps.logger, requestId));
+      operation.error(presentFault(charge === undefined ? error : deps.rates?.chargeFailure(charge, credentials.principal, error) ?? error, deps.logger, requestId));
     } finally {
       this.busy -= 1;
     }
   }
 
-  private requestOf(requestId: string, payload: SubscribePayload, credentials: Credentials): GatewayRequest {
+  private requestOf(requestId: string, payload: SubscribePayload, credentials: Credentials, charge: Charge | undefined): GatewayRequest {
     const { deps, limits } = this.context.subscriptions;
     if (this.context.draining()) throw new AcgsError('SHUTTING_DOWN');
     if (Math.max(this.operations.size, this.busy) > limits.maxOperationsPerConnection) throw new AcgsError('TOO_MANY_SUBSCRIPTIONS', undefined, { limit: limits.maxOperationsPerConnection });
     const { principal, credentialId, tokenExpiresAt, revocationEpoch } = credentials;
     const hashPresented = deps.gate.check([this.presentedHash, payload.extensions?.['constitutionalHash']], { requestId, principalId: principal?.id ?? null });
-    return { requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline: Date.now() + limits.operationTimeoutMs, snapshot: deps.snapshot(), client: this.client, charge: this.address === undefined ? undefined : deps.rates?.open(this.address) };
+    return { requestId, principal, credentialId, tokenExpiresAt, revocationEpoch, hashPresented, deadline: Date.now() + limits.operationTimeoutMs, snapshot: deps.snapshot(), client: this.client, charge };
+  }
+
+  /** Begins a charge; undefined where rates are not limited. */
+  private open(): Charge | undefined {
+    return this.address === undefined ? undefined : this.context.subscriptions.deps.rates?.open(this.address);
   }
 
   private expel({ closeCode, reason }: Expulsion): void {

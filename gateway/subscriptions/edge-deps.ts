@@ -25,7 +25,7 @@ export interface EdgeDeps {
   /** Behind the rates, where they are limited. */
   readonly prepare: Prepare;
   /** Undefined where rates are not limited. */
-  readonly rates?: Pick<RateLimits, 'addressOf' | 'open'> | undefined;
+  readonly rates?: Pick<RateLimits, 'addressOf' | 'open' | 'chargeLookup' | 'chargeFailure'> | undefined;
   readonly execute: Execute;
   readonly executeEvent: ExecuteEvent;
   /** How subgraphs are spoken to. */

@@ -77,6 +77,65 @@ describe('one gateway that counts by itself', () => {
     await eventually(async () => code(await graph.query('{ broken(', { headers })) === 'RATE_LIMITED');
   });
 
+  test('made-up API keys are paid for before auth is asked about them, on HTTP and on WebSocket', async () => {
+    const route = graph.subgraphs['auth']?.internal.get('POST /internal/credentials');
+    if (route === undefined) throw new Error('auth has no credentials.');
+    let asked = 0;
+    graph.subgraphs['auth']?.internal.set('POST /internal/credentials', (...call) => { asked += 1; return route(...call); });
+    const madeUp = (): string => `acgs_${randomBytes(12).toString('hex')}`;
+    const from = (address: string, headers: Record<string, string>) => graph.query(READ, { headers: { 'x-forwarded-for': address, 'x-constitutional-hash': HASH, ...headers } });
+    try {
+      const codes: unknown[] = [];
+      let refused: GraphqlAnswer | undefined;
+      for (let index = 0; index < 20; index += 1) codes.push(code(refused = await from('192.0.2.10', { 'x-api-key': madeUp() })));
+      // An address has 100 points here.
+      expect(codes).toEqual([...Array.from({ length: 10 }, () => 'UNAUTHENTICATED'), ...Array.from({ length: 10 }, () => 'RATE_LIMITED')]);
+      expect(asked).toBe(10);
+      expect(refused?.status).toBe(429);
+      expect(refused?.headers.get('retry-after')).toMatch(/^\d+$/);
+      // Others, and whoever auth need not be asked about, are not in the way.
+      expect(code(await from('192.0.2.11', { 'x-api-key': 'acgs_good' }))).toBeUndefined();
+      expect(code(await from('192.0.2.10', { 'x-api-key': 'acgs_good' }))).toBeUndefined();
+      expect(code(await from('192.0.2.10', await anew(graph)))).toBeUndefined();
+
+      asked = 0;
+      const initialise = (): Promise<string> => new Promise((resolve, reject) => {
+        const socket = new WebSocket(`${graph.gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { headers: { 'x-forwarded-for': '192.0.2.12' } });
+        socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey: madeUp(), constitutionalHash: HASH } })));
+        socket.on('close', (closing, reason) => resolve(`${closing} ${reason.toString()}`));
+        socket.on('error', reject);
+      });
+      const closes: string[] = [];
+      for (let index = 0; index < 12; index += 1) closes.push(await initialise());
+      expect(closes).toEqual([...Array.from({ length: 10 }, () => '4403 UNAUTHENTICATED'), '1013 RATE_LIMITED', '1013 RATE_LIMITED']);
+      expect(asked).toBe(10);
+    } finally {
+      graph.subgraphs['auth']?.internal.set('POST /internal/credentials', route);
+    }
+  });
+
+  test.each<[string, string, (headers: Record<string, string>) => Promise<GraphqlAnswer>]>([
+    ['bad tokens', 'UNAUTHENTICATED', (headers) => graph.query(READ, { headers: { ...headers, authorization: 'Bearer nonsense' } })],
+    ['wrong hashes', 'CONSTITUTIONAL_HASH_MISMATCH', (headers) => graph.query(READ, { headers: { ...headers, 'x-constitutional-hash': 'ffffffffffffffff' } })],
+    ['unknown persisted queries', 'PERSISTED_QUERY_NOT_FOUND', (headers) => ask('POST', headers, JSON.stringify({ extensions: { persistedQuery: { version: 1, sha256Hash: randomBytes(32).toString('hex') } } }))],
+    ['bodies that are no JSON', 'BAD_REQUEST', (headers) => ask('POST', headers, '{')],
+    ['invalid documents on the way through Apollo Server', 'GRAPHQL_VALIDATION_FAILED', (headers) => ask('GET', headers)],
+  ])('%s are charged to their address', async (_, expected, request) => {
+    const address = `198.51.100.${(principals += 1)}`;
+    const first = await request({ 'x-forwarded-for': address });
+    expect(code(first)).toBe(expected);
+    await eventually(async () => code(await request({ 'x-forwarded-for': address })) === 'RATE_LIMITED');
+    expect(code(await request({ 'x-forwarded-for': '198.51.100.254' }))).toBe(expected);
+    // The account is the one that anonymous operations are charged to.
+    await eventually(async () => code(await graph.query(READ, { headers: { 'x-forwarded-for': address } })) === 'RATE_LIMITED');
+  });
+
+  async function ask(method: 'GET' | 'POST', headers: Record<string, string>, body?: string): Promise<GraphqlAnswer> {
+    const response = await fetch(`${graph.gateway.url}/graphql${method === 'GET' ? `?query=${encodeURIComponent('{ nothing }')}` : ''}`, { method, headers: { 'accept': 'application/graphql-response+json', 'content-type': 'application/json', 'apollo-require-preflight': 'yes', ...headers }, ...(body === undefined ? {} : { body }) });
+    const answer = await response.json() as Partial<GraphqlAnswer>;
+    return { status: response.status, headers: response.headers, data: answer.data, errors: answer.errors ?? [], extensions: {} };
+  }
+
   test('a flood leaves every critical mutation its own reserve, and the reserve is bounded', async () => {
     const headers = await anew(graph);
     await exhaust(() => graph.query(READ, { headers }));

@@ -43,6 +43,17 @@ describe('in this process', () => {
     }));
   });
 
+  test('any number of addresses leaves what principals have spent', () => {
+    const points = createLocalPoints(() => 0);
+    const outcome = (account: Account): string => (points.take(account, [], 1) as Verdict).outcome;
+    const principal: Account = { key: '{p:spent}', rate: slow(1) };
+    expect([outcome(principal), outcome(principal)]).toEqual(['allowed', 'refused']);
+    for (let index = 0; index < 100_001; index += 1) expect(outcome({ key: `{a:${index}}`, rate: slow(1), ofAddress: true }) === 'allowed').toBe(true);
+    expect(outcome(principal)).toBe('refused');
+    // The oldest address was forgotten: there is a bound.
+    expect(outcome({ key: '{a:0}', rate: slow(1), ofAddress: true })).toBe('allowed');
+  });
+
   test('a reserve helps out, all of them or none', () => {
     const points = createLocalPoints(() => 0);
     const own: Account = { key: 'own', rate: slow(2) };

@@ -1,7 +1,7 @@
 /** Limits how much a principal, or the address of an anonymous client, may ask for: each operation is charged what it is estimated to cost. */
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { Kind, OperationTypeNode } from 'graphql';
+import { GraphQLError, Kind, OperationTypeNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { Counter, type Registry } from 'prom-client';
 import { AcgsError } from '../../../ops/runtime/errors.js';
@@ -13,12 +13,15 @@ import { createLocalPoints } from './local-points.js';
 import type { Account, PointStore, RateLimitConfig, Verdict } from './rate-policy.js';
 import { createSharedPoints } from './shared-points.js';
 
-/** Points for a request that could not be prepared: reading it was work all the same. */
+/** Points for a request that could not be prepared, and for asking auth about a key: it was work all the same. */
 const UNPREPARED_COST = 10;
 /** An operation with more CRITICAL fields than this has no reserve. */
 const MAX_RESERVES = 5;
 /** Derivation label of the key that addresses are hashed under; no subgraph can have that name. */
 const ADDRESS_LABEL = '#client-addresses';
+
+type Principal = GatewayRequest['principal'];
+
 const MUTATION = /\bmutation\b/;
 
 export interface RateLimits {
@@ -26,6 +29,17 @@ export interface RateLimits {
   addressOf(message: Pick<IncomingMessage, 'socket' | 'headers'>): string;
   /** Begins the charge of one request. */
   open(address: string): Charge;
+  /**
+   * Charges the address for having a credential looked up that may be anything, before it is.
+   * @throws AcgsError RATE_LIMITED when the address has nothing left.
+   */
+  chargeLookup(charge: Charge): void | Promise<void>;
+  /**
+   * Charges a request that failed before `prepare` was reached, unless it was charged already or the fault is the gateway's.
+   * @param principal null when it was not established.
+   * @returns what the request fails with: RATE_LIMITED when its account is known to be empty.
+   */
+  chargeFailure(charge: Charge, principal: Principal, error: unknown): unknown;
   /**
    * Puts the limit in front of `prepare`, which every edge goes through; requests without a charge pass.
    * What it returns throws AcgsError RATE_LIMITED with `retryAfter` in seconds.
@@ -57,24 +71,27 @@ export function createRateLimits({ config, registry, logger, hopMasterKey, ...de
   /** Accounts that are known to be empty, with the moment from which they are worth asking for again. */
   const empty = new LRUCache<string, number>({ max: 10_000 });
 
-  const accountOf = ({ principal }: GatewayRequest, { address }: Charge): Account => (principal === null
-    ? { key: `{a:${createHmac('sha256', addressKey).update(address).digest('base64url').slice(0, 22)}}`, rate: policy.anonymous }
+  const accountOf = (principal: Principal, { address }: Charge): Account => (principal === null
+    ? { key: `{a:${createHmac('sha256', addressKey).update(address).digest('base64url').slice(0, 22)}}`, rate: policy.anonymous, ofAddress: true }
     : { key: `{p:${principal.id}}`, rate: policy.principal });
   const reservesOf = ({ principal }: GatewayRequest, { key }: Account, { operation, criticalFields }: PreparedOperation): readonly Account[] =>
     (principal === null || operation.operation !== OperationTypeNode.MUTATION || criticalFields.length > MAX_RESERVES
       ? [] : criticalFields.map((field) => ({ key: `${key}:${field}`, rate: policy.reserve })));
-  const count = ({ principal }: GatewayRequest, outcome: Verdict['outcome']): void => charged.inc({ client: principal === null ? 'anonymous' : 'principal', outcome });
-  const refuse = (charge: Charge, retryInMs: number): never => {
+  const count = (principal: Principal, outcome: Verdict['outcome']): void => charged.inc({ client: principal === null ? 'anonymous' : 'principal', outcome });
+  const refusal = (charge: Charge, retryInMs: number): AcgsError => {
     charge.retryAfter = Math.max(1, Math.ceil(retryInMs / 1_000));
-    throw new AcgsError('RATE_LIMITED', undefined, { retryAfter: charge.retryAfter });
+    return new AcgsError('RATE_LIMITED', undefined, { retryAfter: charge.retryAfter });
   };
-  const settle = (charge: Charge, account: Account, request: GatewayRequest, prepared: PreparedOperation, verdict: Verdict): PreparedOperation => {
+  const settle = <T>(charge: Charge, account: Account, principal: Principal, verdict: Verdict, passed: T): T => {
     charge.left = { quota: account.rate.burst, windowS: windowOf(account), left: verdict.left, fullInS: Math.ceil(verdict.fullInMs / 1_000) };
-    count(request, verdict.outcome);
-    if (verdict.outcome === 'allowed') return prepared;
+    count(principal, verdict.outcome);
+    if (verdict.outcome === 'allowed') return passed;
     noteEmpty(account, verdict);
-    return verdict.outcome === 'reserve' ? prepared : refuse(charge, verdict.retryInMs);
+    if (verdict.outcome === 'reserve') return passed;
+    throw refusal(charge, verdict.retryInMs);
   };
+  /** Milliseconds for which an account is known to be empty; not above 0 when it is not known. */
+  const emptyFor = ({ key }: Account): number => (empty.get(key) ?? 0) - performance.now();
   const noteEmpty = ({ key }: Account, { left, outcome, retryInMs }: Verdict): void => {
     // Too dear for what is left is not empty: a cheaper operation may pass at once.
     if (outcome !== 'allowed' && left < UNPREPARED_COST) empty.set(key, performance.now() + Math.min(retryInMs, EMPTY_FOR_MS));
@@ -85,22 +102,46 @@ export function createRateLimits({ config, registry, logger, hopMasterKey, ...de
 
   return {
     addressOf: (message) => clientAddress(message, trustedProxies),
-    open: (address) => ({ address, cost: 1, settled: false, left: undefined, retryAfter: undefined }),
+    open: (address) => ({ address, cost: 1, settled: false, left: undefined, retryAfter: undefined, askedAuth: false }),
+    chargeLookup: (charge) => {
+      charge.askedAuth = true;
+      const account = accountOf(null, charge);
+      const wait = emptyFor(account);
+      if (wait > 0) {
+        count(null, 'refused');
+        throw refusal(charge, wait);
+      }
+      const verdict = store.take(account, [], UNPREPARED_COST);
+      return verdict instanceof Promise ? verdict.then((one) => settle(charge, account, null, one, undefined)) : settle(charge, account, null, verdict, undefined);
+    },
+    chargeFailure: (charge, principal, error) => {
+      if (charge.settled || charge.askedAuth || !isOfRequest(error)) return error;
+      charge.settled = true;
+      const account = accountOf(principal, charge);
+      const wait = emptyFor(account);
+      if (wait > 0) {
+        count(principal, 'refused');
+        return refusal(charge, wait);
+      }
+      failed(account);
+      return error;
+    },
     behind: (prepare) => (request, source) => {
       const { charge } = request;
       // A subscription is prepared again when the supergraph is swapped; it was charged when it began.
       if (charge === undefined || charge.settled) return prepare(request, source);
       charge.settled = true;
-      const account = accountOf(request, charge);
-      const wait = (empty.get(account.key) ?? 0) - performance.now();
+      const { principal } = request;
+      const account = accountOf(principal, charge);
+      const wait = emptyFor(account);
       // Before anything is parsed. A mutation may have a reserve, and only its preparation tells.
-      if (wait > 0 && (request.principal === null || !maybeMutation(source))) {
-        count(request, 'refused');
-        refuse(charge, wait);
+      if (wait > 0 && (principal === null || !maybeMutation(source))) {
+        count(principal, 'refused');
+        throw refusal(charge, wait);
       }
       const take = (prepared: PreparedOperation): PreparedOperation | Promise<PreparedOperation> => {
         const verdict = store.take(account, reservesOf(request, account, prepared), charge.cost);
-        return verdict instanceof Promise ? verdict.then((one) => settle(charge, account, request, prepared, one)) : settle(charge, account, request, prepared, verdict);
+        return verdict instanceof Promise ? verdict.then((one) => settle(charge, account, principal, one, prepared)) : settle(charge, account, principal, verdict, prepared);
       };
       let prepared: PreparedOperation | Promise<PreparedOperation>;
       try {
@@ -121,6 +162,11 @@ export function createRateLimits({ config, registry, logger, hopMasterKey, ...de
 
 /** Longest time an account is taken for empty without asking, milliseconds. */
 const EMPTY_FOR_MS = 250;
+
+/** False for a fault that the gateway or a subgraph has, which nobody pays for. */
+function isOfRequest(error: unknown): boolean {
+  return error instanceof AcgsError ? error.status < 500 : error instanceof GraphQLError;
+}
 
 /** Seconds in which an empty account is full again. */
 function windowOf({ rate }: Account): number {

@@ -38,6 +38,8 @@ export function intervalOf({ perMinute }: Rate): number {
 export interface Account {
   readonly key: string;
   readonly rate: Rate;
+  /** True for an address's: a client may have any number of those, and they must not push out what principals have spent. */
+  readonly ofAddress?: boolean;
 }
 
 /** What became of a charge. */
