@@ -17,17 +17,13 @@ import {
   type FieldNode, type GraphQLCompositeType, type GraphQLField, type GraphQLSchema, type SelectionSetNode,
 } from 'graphql';
 import { AcgsError } from '../../ops/runtime/errors.js';
+import { ASSUMED_LIST_SIZE, costOfField, DEFAULT_SLICING_ARGUMENTS, type FieldCost } from '../supergraph/cost-defaults.js';
 import type { FieldRule } from '../supergraph/directive-data.js';
 import type { DirectiveIndex } from '../supergraph/directive-index.js';
 import { ArgumentReader, type SizeAt } from './argument-values.js';
 import { evaluate, fixedCost, FREE, sum, times, type Cost, type Size, type Variables } from './cost-amounts.js';
 import type { DocumentAnalysis } from './document-analysis.js';
 import { compositeType, fieldOf, resultType } from './schema-lookup.js';
-
-/** Elements a list is taken to have when neither an argument nor @listSize says. */
-const ASSUMED_LIST_SIZE = 10;
-const MUTATION_COST = 10;
-const DEFAULT_SLICING_ARGUMENTS = ['first', 'last'];
 
 /** The estimate of one operation: one number, or one for each set of variables. */
 export type CostReader =
@@ -46,23 +42,10 @@ export function costReader(schema: GraphQLSchema, directives: DirectiveIndex, an
   return cost.terms.length === 0 ? { static: cost.fixed } : { of: (variables) => evaluate(cost, variables) };
 }
 
-/** What a field costs apart from the selection below it. */
-export interface FieldCost {
-  /** Once for the field. */
-  readonly call: number;
-  /** For each element of a list; what a field of its own object costs is in `call`. */
-  readonly element: number;
-  readonly isList: boolean;
-}
-
 /** Reads the weights that apply to a field. @param mutates true for a root field of a mutation. */
 export function fieldCost(directives: DirectiveIndex, { weight }: Pick<FieldRule, 'weight'>, { type }: Pick<GraphQLField<unknown, unknown>, 'type'>, mutates: boolean): FieldCost {
   const named = getNamedType(type);
-  const isList = isListType(getNullableType(type));
-  const isLeaf = !isCompositeType(named);
-  const element = Math.max(0, directives.typeWeight(named.name) ?? (isLeaf ? 0 : 1));
-  const usual = mutates ? MUTATION_COST : isList ? (isLeaf ? 0 : 1) : element;
-  return { call: Math.max(0, weight ?? usual), element: isList ? element : 0, isList };
+  return costOfField({ weight, typeWeight: directives.typeWeight(named.name), isList: isListType(getNullableType(type)), isLeaf: !isCompositeType(named), mutates });
 }
 
 /** Size a slicing argument of the parent gives to list fields below it, as in connections; `fields` null means any that says nothing itself. */
