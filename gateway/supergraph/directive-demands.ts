@@ -25,6 +25,8 @@ interface Demands {
 /** A coordinate, `Type` or `Type.field`, with what is read with it. */
 interface Node extends Demands {
   readonly reads: Set<string>;
+  /** The part of its demands that only its interfaces declare. */
+  readonly inherited: Demands;
 }
 type Dnf = readonly (readonly string[])[];
 
@@ -69,6 +71,18 @@ export class DemandReader {
     return this.closure(coordinate).reached;
   }
 
+  /** What an element demands itself, without what is read with it. */
+  own(coordinate: string): { readonly critical: boolean; readonly requirements: readonly number[] } {
+    const node = this.nodes.get(coordinate);
+    return { critical: node?.critical ?? false, requirements: ascending(node?.requirements ?? new Set()) };
+  }
+
+  /** The part of `own` that an object or its field has from its interfaces alone. */
+  inherited(coordinate: string): { readonly critical: boolean; readonly requirements: readonly number[] } {
+    const inherited = this.nodes.get(coordinate)?.inherited;
+    return { critical: inherited?.critical ?? false, requirements: ascending(inherited?.requirements ?? new Set()) };
+  }
+
   private closure(coordinate: string): Demands & { readonly reached: ReadonlySet<string> } {
     const reached = new Set([coordinate]);
     const total: Demands = { critical: false, requirements: new Set() };
@@ -83,16 +97,16 @@ export class DemandReader {
   }
 
   private typeNode(type: NamedType): Node {
-    const node: Node = { critical: false, requirements: this.own(type), reads: new Set() };
+    const node: Node = { critical: false, requirements: this.requiredOf(type), reads: new Set(), inherited: { critical: false, requirements: new Set() } };
     if (isInterfaceType(type)) for (const { name } of possibleTypes(type)) node.reads.add(name);
     if (isObjectType(type)) {
-      for (const from of type.interfaces()) for (const id of this.beyondImplementations(from, possibleTypes(from))) node.requirements.add(id);
+      for (const from of type.interfaces()) addInherited(node, false, this.beyondImplementations(from, possibleTypes(from)));
     }
     return node;
   }
 
   private fieldNode(type: FieldsType, field: AnyField): Node {
-    const node: Node = { critical: this.isCritical(field), requirements: this.own(field), reads: new Set([type.name]) };
+    const node: Node = { critical: this.isCritical(field), requirements: this.requiredOf(field), reads: new Set([type.name]), inherited: { critical: false, requirements: new Set() } };
     const result = namedTypeOf(field);
     if (!result.isBuiltIn) node.reads.add(result.name);
     this.addInputs(node, type, field);
@@ -103,9 +117,8 @@ export class DemandReader {
     for (const from of type.interfaces()) {
       const inherited = from.field(field.name);
       if (inherited === undefined) continue;
-      node.critical ||= this.isCritical(inherited);
       const siblings = possibleTypes(from).flatMap((implementation) => implementation.field(field.name) ?? []);
-      for (const id of this.beyondImplementations(inherited, siblings)) node.requirements.add(id);
+      addInherited(node, this.isCritical(inherited), this.beyondImplementations(inherited, siblings));
       // Fields of an @interfaceObject carry their inputs on the interface only.
       this.addInputs(node, type, inherited);
     }
@@ -122,7 +135,7 @@ export class DemandReader {
     return beyond;
   }
 
-  private own(element: AnyElement): Set<number> {
+  private requiredOf(element: AnyElement): Set<number> {
     return new Set(this.requirementsOn(element).map((requirement) => this.idOf(requirement)));
   }
 
@@ -196,6 +209,13 @@ function follows(requirement: Requirement, theirs: readonly Requirement[]): bool
   if (requirement.kind === 'authenticated') return true;
   const all: Dnf = dnfConjunction(theirs.map((other) => (other.kind === 'authenticated' ? [] : other.anyOf.map((names) => [...names]))));
   return all.length > 0 && all.every((held) => requirement.anyOf.some((needed) => needed.every((name) => held.includes(name))));
+}
+
+function addInherited(node: Node, critical: boolean, requirements: ReadonlySet<number>): void {
+  for (const demands of [node, node.inherited]) {
+    demands.critical ||= critical;
+    for (const id of requirements) demands.requirements.add(id);
+  }
 }
 
 function selectionsOf(fieldSet: string, reader: string): SelectionSetNode {

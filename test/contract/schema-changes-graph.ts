@@ -8,8 +8,8 @@ export const HASH = 'cdd01ef066bc6cf2';
 export const NOW = '2026-03-01T12:00:00.000Z';
 
 /** The comment sets the heads of the two apart, so that one can be replaced. */
-const head = (name: string): string => `extend schema # of ${name}
-  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy", "@key", "@shareable", "@external", "@requires", "@inaccessible", "@tag", "@override", "@composeDirective", "@authenticated", "@requiresScopes", "@cost", "@listSize"])
+export const head = (name: string): string => `extend schema # of ${name}
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@policy", "@key", "@shareable", "@external", "@requires", "@provides", "@inaccessible", "@tag", "@override", "@composeDirective", "@authenticated", "@requiresScopes", "@cost", "@listSize"])
   @link(url: "https://specs.acgs.internal/constitutional/v1.0", import: ["@constitutional"])
   @link(url: "https://specs.acgs.internal/impersonal/v1.0", import: ["@impersonal"])
   @link(url: "https://specs.acgs.internal/caching/v1.0", import: ["@cacheControl"])
@@ -67,7 +67,8 @@ type Order @key(fields: "id") { "Identifier." id: ID! "Whose." owner: Person @re
 `;
 
 const SHARED = ['constitutional.graphql', 'common.graphql'].map((file) => readFileSync(projectPath('schema', file), 'utf8')).join('\n');
-const graph = (orders: string, people: string): SubgraphSchema[] => [
+/** Two subgraphs of these texts, with the definitions all subgraphs share. */
+export const graph = (orders: string, people: string): SubgraphSchema[] => [
   { name: 'orders', url: 'http://orders.internal/graphql', sdl: orders + SHARED }, { name: 'people', url: 'http://people.internal/graphql', sdl: people + SHARED },
 ];
 export const BASE: readonly SubgraphSchema[] = graph(ORDERS, PEOPLE);
@@ -77,7 +78,12 @@ export type Replacement = readonly [string, string];
 
 /** The graph with some texts replaced. @throws Error when one does not occur exactly once. */
 export function changed(...replacements: readonly Replacement[]): SubgraphSchema[] {
-  let texts: [string, string] = [ORDERS, PEOPLE];
+  return changedFrom([ORDERS, PEOPLE], ...replacements);
+}
+
+/** The same with a graph of two other texts. @throws Error when one does not occur exactly once. */
+export function changedFrom(base: readonly [string, string], ...replacements: readonly Replacement[]): SubgraphSchema[] {
+  let texts: [string, string] = [...base];
   for (const [from, to] of replacements) {
     const count = texts.reduce((sum, text) => sum + text.split(from).length - 1, 0);
     if (count !== 1) throw new Error(`"${from}" occurs ${count} times.`);

@@ -81,7 +81,7 @@ const PROTECTION: readonly Row[] = [
   row('@policy is removed', [['margin: Float @policy(policies: [["finance"]])', 'margin: Float']], 'PROTECTION_REMOVED', 'Order.margin', ALWAYS_BREAKING),
   row('@requiresScopes is added', [['"Rating." rating: Int', '"Rating." rating: Int @requiresScopes(scopes: [["rating"]])']], 'PROTECTION_STRENGTHENED', 'Order.rating', STRONGER, 'people'),
   row('a type is no longer protected', [['type Book @authenticated', 'type Book']], 'PROTECTION_REMOVED', 'Book', ALWAYS_BREAKING),
-  row('a demand moves from a type to each of its fields', [['type Vault @requiresScopes(scopes: [["vault"]]) { "Gold." gold: Int "Silver." silver: Int }', 'type Vault { "Gold." gold: Int @requiresScopes(scopes: [["vault"]]) "Silver." silver: Int @requiresScopes(scopes: [["vault"]]) }']], 'PROTECTION_MOVED', 'Vault', DANGEROUS),
+  row('a demand moves from a type to each of its fields', [['type Vault @requiresScopes(scopes: [["vault"]]) { "Gold." gold: Int "Silver." silver: Int }', 'type Vault { "Gold." gold: Int @requiresScopes(scopes: [["vault"]]) "Silver." silver: Int @requiresScopes(scopes: [["vault"]]) }']], 'PROTECTION_WEAKENED', 'Vault', ALWAYS_BREAKING),
   row('a demand moves from a type to some of its fields', [['type Vault @requiresScopes(scopes: [["vault"]]) { "Gold."', 'type Vault { "Gold."'], ['silver: Int', 'silver: Int @requiresScopes(scopes: [["vault"]])']], 'PROTECTION_REMOVED', 'Vault', ALWAYS_BREAKING),
   row('a field moves to another subgraph and loses its protection', [['"What it cost us." margin: Float @policy(policies: [["finance"]])', ''], ['"Rating." rating: Int', '"Rating." rating: Int "What it cost us." margin: Float']], 'PROTECTION_REMOVED', 'Order.margin', ALWAYS_BREAKING, 'people'),
   row('a field moves to another subgraph and keeps its protection', [['"What it cost us." margin: Float @policy(policies: [["finance"]])', ''], ['"Rating." rating: Int', '"Rating." rating: Int "What it cost us." margin: Float @policy(policies: [["finance"]])']], 'PROTECTION_MOVED', 'Order.margin', DANGEROUS),
@@ -96,10 +96,12 @@ const PROTECTION: readonly Row[] = [
   row('a slicing argument is no longer required', [['sizedFields: ["nodes"])', 'sizedFields: ["nodes"], requireOneSlicingArgument: false)']], 'LIST_SIZE_WEAKENED', 'Query.orders', ALWAYS_BREAKING),
   row('a slicing argument is dropped', [['slicingArguments: ["first"]', 'assumedSize: 20']], 'LIST_SIZE_WEAKENED', 'Query.orders', ALWAYS_BREAKING),
   row('the assumed size is raised', [['@listSize(assumedSize: 50)', '@listSize(assumedSize: 500)']], 'LIST_SIZE_STRENGTHENED', 'Query.search', DANGEROUS),
-  row('a private value may be shared', [['changedBy: ["orders"], scope: "PRIVATE"', 'changedBy: ["orders"]']], 'CACHE_MADE_PUBLIC', 'Order.place', DANGEROUS),
-  row('a field is said to be the same for everyone', [['"Joined." joined: String', '"Joined." joined: String @impersonal(subgraph: "people")']], 'IMPERSONAL_ADDED', 'Person.joined', DANGEROUS, 'people'),
-  row('a hidden field becomes visible', [['rowId: Int @inaccessible', 'rowId: Int']], 'NEWLY_VISIBLE', 'Order.rowId', DANGEROUS),
+  row('a private value may be shared', [['changedBy: ["orders"], scope: "PRIVATE"', 'changedBy: ["orders"]']], 'CACHE_MADE_PUBLIC', 'Order.place', ALWAYS_BREAKING),
+  row('a field is said to be the same for everyone', [['"Joined." joined: String', '"Joined." joined: String @impersonal(subgraph: "people")']], 'IMPERSONAL_ADDED', 'Person.joined', ALWAYS_BREAKING, 'people'),
+  row('a hidden field becomes visible', [['rowId: Int @inaccessible', 'rowId: Int']], 'NEWLY_VISIBLE', 'Order.rowId', ALWAYS_BREAKING),
   row('a visible field is hidden', [['"Total." total: Float', '"Total." total: Float @inaccessible']], 'FIELD_REMOVED', 'Order.total', BREAKING_BY_USE),
+  row('a protected field is taken over', [['"Rating." rating: Int', '"Rating." rating: Int "Weight." grams: Int @override(from: "orders")']], 'OWNERSHIP_MOVED', 'Order.grams', ALWAYS_BREAKING, 'people'),
+  row('an open field is taken over', [['"Rating." rating: Int', '"Rating." rating: Int "Total." total: Float @override(from: "orders")']], 'OWNERSHIP_MOVED', 'Order.total', DANGEROUS, 'people'),
   row('a root field comes without any demand', [['me: Person @authenticated', 'me: Person @authenticated "Open." everyone: Int']], 'ROOT_FIELD_OPEN', 'Query.everyone', DANGEROUS, 'people'),
 ];
 
@@ -125,6 +127,9 @@ describe.each(ROWS.map((of) => ({ ...of, of })))('$change: $code', ({ of, patch,
       expect(report.verdict).toBe([...report.findings].sort((left, right) => RANK.indexOf(right.criticality) - RANK.indexOf(left.criticality))[0]?.criticality);
       expect(report.approval).toBe(report.verdict === 'BREAKING' ? 'NEEDED' : 'NOT_NEEDED');
       expect(report.supergraphDigest).toMatch(/^[0-9a-f]{64}$/);
+      const fingerprints = report.findings.flatMap((one) => (one.kind === 'PROTECTION' ? [one.fingerprint] : []));
+      expect(fingerprints).toEqual(fingerprints.map(() => expect.stringMatching(/^[0-9a-f]{64}$/)));
+      expect(new Set(fingerprints).size).toBe(fingerprints.length);
     }
   });
 });
@@ -166,7 +171,7 @@ type Mutation { act: Int @authenticated ${fields} }` }];
 test('a field that another subgraph took over keeps its guards until the old one is removed, which is found then', () => {
   const taken: Replacement = ['"Rating." rating: Int', '"Rating." rating: Int "Weight." grams: Int @override(from: "orders")'];
   const codes = ({ findings }: SchemaCheckReport): string[] => findings.map(({ criticality, code, coordinate }) => `${criticality} ${code} ${coordinate}`);
-  expect(codes(check([taken]))).toEqual([]);
+  expect(codes(check([taken]))).toEqual(['BREAKING OWNERSHIP_MOVED Order.grams']);
   expect(codes(checkSchema(request(changed(taken, ['"Weight." grams: Int @cost(weight: 5) @authenticated', '']), { base: changed(taken), usage: UNUSED })))).toEqual(['BREAKING COST_LOWERED Order.grams', 'BREAKING PROTECTION_REMOVED Order.grams']);
 });
 
@@ -202,8 +207,12 @@ describe('input that cannot be served', () => {
     const moved = BASE.map((subgraph) => ({ ...subgraph, url: 'http://elsewhere/graphql' }));
     expect(checkSchema(request(moved, { accepted }))).toMatchObject({ verdict: 'INVALID', supergraphSdl: null, findings: [{ code: 'CONSTITUTION_HASH_REFUSED', kind: 'CONSTITUTION' }] });
   });
-  test('where what is published cannot be composed, nothing can be compared and an approval is needed', () => {
-    const report = checkSchema(request(BASE, { base: changed(['"Rating." rating: Int', '"Rating." rating: Int "Name." name: Int']) }));
+  test('where what is published cannot be composed, nothing can be compared and each proposal needs an approval of its own', () => {
+    const base = changed(['"Rating." rating: Int', '"Rating." rating: Int "Name." name: Int']);
+    const report = checkSchema(request(BASE, { base }));
+    const approved = report.findings.map(({ fingerprint }) => fingerprint);
+    expect(checkSchema(request([...BASE].reverse(), { base, approved })).approval).toBe('GIVEN');
+    expect(checkSchema(request(changed(['ping: String! @authenticated', 'ping: String!']), { base, approved })).approval).toBe('NEEDED');
     expect(report).toMatchObject({ verdict: 'BREAKING', approval: 'NEEDED' });
     expect(report.findings[0]?.code).toBe('BASE_NOT_COMPOSABLE');
     expect(report.supergraphSdl).not.toBeNull();

@@ -6,11 +6,13 @@ import type { ComposedSchema } from '../compose.js';
 import { FEDERATION_IDENTITY, nameInFeature } from '../link-names.js';
 import { ChangePlaces } from './change-places.js';
 import { CheckSteps } from './check-steps.js';
+import { costChanges } from './cost-changes.js';
 import { readDeclaredProtection, type DeclaredProtection } from './declared-protection.js';
 import { demandChanges } from './demand-changes.js';
 import type { FindingDraft } from './finding-draft.js';
 import { declaredCoordinates, guardChanges } from './guard-changes.js';
 import { lintSubgraph } from './lint.js';
+import { ownershipChanges, ownershipMoves } from './ownership-changes.js';
 import { ProtectionSide } from './protection-sides.js';
 import { reportedFindings, usageSummary, verdictOf } from './report.js';
 import { schemaSetChange, schemaSetDigest, type SchemaSetChange } from './schema-set.js';
@@ -82,7 +84,7 @@ class SchemaCheck {
     const published = steps.run('compose-base', () => tryComposing(base, null), 'what is published, without proving again that it can be planned');
     if (!('schema' in published)) {
       for (const step of ['protection', 'shape', 'usage'] as const) steps.leaveOut(step, 'what is published cannot be composed');
-      return [...drafts, baseRefused(published.map(({ message }) => message))].map(unweighed);
+      return [...drafts, baseRefused(published.map(({ message }) => message), schemaSetDigest(request.proposed))].map(unweighed);
     }
     const places = new ChangePlaces(this.change.names.map((name) => ({ name, before: this.document(this.before.get(name)), after: this.document(this.after.get(name)) })));
     const protection = steps.run('protection', () => this.protection(places, [base, published], [proposed, composed]), 'directives by their specifications, in the changed subgraphs and in effect');
@@ -112,7 +114,8 @@ class SchemaCheck {
     const side = ([set, { schema }]: readonly [ReadSet, ComposedSchema]): ProtectionSide => new ProtectionSide(declared(set), schema);
     const compared = { base: side(base), proposed: side(proposed), changed: this.change.names, places };
     const coordinates = declaredCoordinates(compared);
-    return [...demandChanges(compared, coordinates), ...guardChanges(compared, coordinates)];
+    const moves = ownershipMoves(compared);
+    return [...demandChanges(compared, coordinates), ...costChanges(compared), ...guardChanges(compared, coordinates, moves), ...ownershipChanges(compared, moves)];
   }
 
   private lint({ subgraphs }: ReadSet): FindingDraft[] {
@@ -175,9 +178,10 @@ function unweighed(draft: FindingDraft): WeighedDraft {
   return { ...draft, weight: null, affected: [], affectedCount: 0 };
 }
 
-function baseRefused(messages: readonly string[]): FindingDraft {
+/** @param proposedDigest part of the fingerprint: an approval that compared nothing covers this proposal and no other. */
+function baseRefused(messages: readonly string[], proposedDigest: string): FindingDraft {
   return {
-    code: 'BASE_NOT_COMPOSABLE', kind: 'COMPOSITION', criticality: 'BREAKING', subgraph: null, coordinate: null, before: messages, after: null, weighing: null,
+    code: 'BASE_NOT_COMPOSABLE', kind: 'COMPOSITION', criticality: 'BREAKING', subgraph: null, coordinate: null, before: messages, after: proposedDigest, weighing: null,
     message: `What is published cannot be composed, so that nothing can be compared with it: ${messages.join(' ')}`, remedy: 'Check against a version that can be composed, or have the change approved by governance.',
   };
 }

@@ -23,15 +23,23 @@ export function demandChanges(compared: Compared, coordinates: readonly string[]
   const { base, proposed } = compared;
   const drafts: FindingDraft[] = [];
   const kept = coordinates.filter((coordinate) => base.has(coordinate) && proposed.has(coordinate));
-  for (const coordinate of kept) for (const part of DEMAND_PARTS) drafts.push(...partChanges(compared, coordinate, part));
-  const explained = new Set(drafts.flatMap(({ code, coordinate }) => (code !== 'PROTECTION_STRENGTHENED' && coordinate !== null ? [coordinate] : [])));
+  /** Parts of elements that are told of as weakened. */
+  const weakened = new Map<string, Set<DemandPart>>();
+  for (const coordinate of kept) {
+    for (const part of DEMAND_PARTS) {
+      const changes = partChanges(compared, coordinate, part);
+      if (changes.some(({ code }) => code === 'PROTECTION_REMOVED' || code === 'PROTECTION_WEAKENED')) weakened.set(coordinate, (weakened.get(coordinate) ?? new Set()).add(part));
+      drafts.push(...changes);
+    }
+  }
   const strengthened = new Set(drafts.flatMap(({ code, coordinate }) => (code === 'PROTECTION_STRENGTHENED' && coordinate !== null ? [coordinate] : [])));
   const readers = new Map<string, string[]>();
   for (const coordinate of base.readable()) {
     if (!proposed.has(coordinate)) continue;
     const [before, after] = [base.effective(coordinate), proposed.effective(coordinate)];
     const isField = coordinate.includes('.');
-    if (isField && !implies(after, before) && !meets(base.reached(coordinate), explained)) drafts.push(indirect(compared, coordinate, before, after));
+    // What follows from the weakenings that are told of is told; any loss beyond them is a finding of its own.
+    if (!implies(after, before) && !implies(after, base.effectiveAfter(coordinate, weakened, proposed))) drafts.push(indirect(compared, coordinate, before, after));
     if (implies(before, after)) continue;
     const reached = proposed.reached(coordinate);
     const causes = [...strengthened].filter((cause) => reached.has(cause));
@@ -52,7 +60,7 @@ function partChanges(compared: Compared, coordinate: string, part: DemandPart): 
     const everyField = !coordinate.includes('.') && fieldsKeep(compared, coordinate, before);
     const gone = isEmptyDemand(after);
     drafts.push(everyField
-      ? { ...common, code: 'PROTECTION_MOVED', criticality: 'DANGEROUS', message: `${coordinate} no longer demands ${demandInWords(before)} itself; each of its fields still does, but that a value exists can be seen, and fields added later are open.`, remedy: `Leave @${part} on the type.` }
+      ? { ...common, code: 'PROTECTION_WEAKENED', criticality: 'BREAKING', message: `${coordinate} no longer demands ${demandInWords(before)} itself; each of its fields still does, but that a value exists can be seen, and fields added later are open.`, remedy: `Leave @${part} on the type, or have the change approved by governance.` }
       : { ...common, code: gone ? 'PROTECTION_REMOVED' : 'PROTECTION_WEAKENED', criticality: 'BREAKING', message: `${coordinate} demanded ${demandInWords(before)} by @${part} and ${gone ? 'no longer does' : `now demands ${demandInWords(after)}, which lets in who was kept out`}.`, remedy: KEEP });
   } else {
     for (const name of changed) {
@@ -104,9 +112,4 @@ function withReaders(draft: FindingDraft, readers: ReadonlyMap<string, readonly 
 function fieldsKeep({ base, proposed }: Compared, typeName: string, before: Demand): boolean {
   const kept = base.fieldsOf(typeName).filter((field) => proposed.has(field));
   return kept.length > 0 && kept.every((field) => implies(proposed.together(field), before));
-}
-
-function meets(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
-  for (const one of right) if (left.has(one)) return true;
-  return false;
 }

@@ -1,14 +1,18 @@
 /** One side of a comparison of protections: what each subgraph declares, what they declare together, and what reading demands in the end. */
-import { baseType, isCompositeType, isInputObjectType, isInterfaceType, isObjectType, type NamedType, type Schema } from '@apollo/federation-internals';
+import { baseType, isInputObjectType, isInterfaceType, isObjectType, type NamedType, type Schema } from '@apollo/federation-internals';
 import { DemandReader } from '../directive-demands.js';
 import { fieldsType } from '../directive-values.js';
+import { CostSide } from './cost-side.js';
 import { NOTHING_DECLARED, readDeclaredProtection, type Declared, type DeclaredProtection } from './declared-protection.js';
-import { both, type Demand } from './requirement-logic.js';
+import { FieldOwners } from './field-owners.js';
+import { both, DEMAND_PARTS, partOf, type Demand, type DemandPart } from './requirement-logic.js';
 
 /** Parts of a schema coordinate. */
 const COORDINATE = /^(\w+)(?:\.(\w+)(?:\((\w+):\))?)?$/;
 
 export class ProtectionSide {
+  readonly costs: CostSide;
+  readonly owners: FieldOwners;
   private readonly demands: DemandReader;
   /** What the composed schema itself carries, merged as composition merges it. */
   private readonly composed: DeclaredProtection;
@@ -19,6 +23,8 @@ export class ProtectionSide {
    * @throws Error when a field set of the supergraph cannot be read.
    */
   constructor(readonly declared: ReadonlyMap<string, DeclaredProtection>, private readonly supergraph: Schema) {
+    this.costs = new CostSide(supergraph);
+    this.owners = new FieldOwners(supergraph);
     this.demands = new DemandReader(supergraph);
     this.composed = readDeclaredProtection(supergraph);
   }
@@ -62,6 +68,26 @@ export class ProtectionSide {
     return { critical, requirements: this.named(requirements) };
   }
 
+  /**
+   * What reading a type or field would demand if nothing had changed but what `changes` names: those parts of those
+   * elements are as `later` has them.
+   */
+  effectiveAfter(coordinate: string, changes: ReadonlyMap<string, ReadonlySet<DemandPart>>, later: ProtectionSide): Demand {
+    let total: Demand = NOTHING_DECLARED;
+    for (const at of this.reached(coordinate)) {
+      const [own, changed] = [this.own(at), changes.get(at)];
+      if (changed === undefined) {
+        total = both(total, own);
+        continue;
+      }
+      // What an element has from its interfaces is no part of what was taken from the element.
+      total = both(total, this.inherited(at));
+      const now = later.own(at);
+      for (const part of DEMAND_PARTS) total = both(total, partOf(changed.has(part) ? now : own, part));
+    }
+    return { critical: total.critical, requirements: [...new Set(total.requirements)] };
+  }
+
   /** Everything that is read with a type or field, itself included. */
   reached(coordinate: string): ReadonlySet<string> {
     return this.demands.reached(coordinate);
@@ -89,12 +115,6 @@ export class ProtectionSide {
     }
   }
 
-  /** Default `@cost` weight of an element: 1 for what is or takes an object, 0 for anything else (cost specification v0.1). */
-  defaultWeight(coordinate: string): number {
-    const type = this.typed(coordinate);
-    return type !== null && (isCompositeType(type) || isInputObjectType(type)) ? 1 : 0;
-  }
-
   /** The named type an element is or has; null when there is no such element. */
   private typed(coordinate: string): NamedType | null {
     const [, typeName = '', fieldName, argument] = COORDINATE.exec(coordinate) ?? [];
@@ -106,6 +126,19 @@ export class ProtectionSide {
     if (field === undefined) return null;
     const element = argument === undefined ? field : field.kind === 'FieldDefinition' ? field.argument(argument) : undefined;
     return element?.type === undefined ? null : baseType(element.type);
+  }
+
+  /** What an element demands itself; of interfaces only what subgraphs declare: composition copies to them what their implementations demand, which are read with them. */
+  private own(coordinate: string): Demand {
+    const type = this.supergraph.type(coordinate.split('.')[0] ?? '');
+    if (type !== undefined && isInterfaceType(type)) return this.together(coordinate);
+    const { critical, requirements } = this.demands.own(coordinate);
+    return { critical, requirements: this.named(requirements) };
+  }
+
+  private inherited(coordinate: string): Demand {
+    const { critical, requirements } = this.demands.inherited(coordinate);
+    return { critical, requirements: this.named(requirements) };
   }
 
   private named(ids: readonly number[]): Demand['requirements'] {
