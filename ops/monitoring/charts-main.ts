@@ -58,7 +58,7 @@ const HEAD = `# Dashboards
 
 Four Grafana dashboards are in \`ops/grafana/dashboards\`, written by \`npm run monitoring\` from \`ops/monitoring/panels.ts\`; \`ops/grafana/provisioning\` loads them with their data source. There is no Grafana in this repository's tests: \`test/contract/monitoring.test.ts\` runs every query of every panel on a real Prometheus that scrapes a control plane under traffic.
 
-The charts below are such a run, drawn by \`npm run charts\`: all in one process, scraped every second, under ${SECONDS} s of traffic with mistakes in it. One client sends a foreign constitutional hash, which is why hash validation drops and an alert fires; calls of the model server are answered at once. The dashed line is the limit of the panel.
+The charts below are such a run, drawn by \`npm run charts\`: all in one process, scraped every second, under ${SECONDS} s of traffic with mistakes in it. One client sends a foreign constitutional hash now and then, which is why hash validation drops and an alert fires; calls of the model server are answered at once. The dashed line is the limit of the panel.
 `;
 
 async function drawn(prometheusUrl: string, uid: string, panel: Panel, range: { start: number; end: number; step: number }): Promise<string> {
