@@ -7,6 +7,7 @@ import { programVersion } from './documents.js';
 import { CliError, EXIT } from './exit-codes.js';
 import { Graph } from './graph.js';
 import { SessionStore } from './session-store.js';
+import { printable, printableJson, printableMessage } from './output/cells.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { processSources } from './values.js';
 
@@ -50,10 +51,10 @@ async function guarded(graph: Graph, run: Run): Promise<number> {
 }
 
 /** Writes the error to standard error: a code, a sentence and the next command; JSON where the result would have been. */
-function report(error: unknown, terminal: Terminal, asJson: boolean): number {
+export function report(error: unknown, terminal: Pick<Terminal, 'err'>, asJson: boolean): number {
   const fault = error instanceof CliError ? error : new CliError('FAULT', error instanceof Error ? error.stack ?? error.message : String(error));
-  if (asJson) terminal.err(`${JSON.stringify({ error: { code: fault.code, message: fault.message, next: fault.next ?? null, exit: fault.exit } })}\n`);
-  else terminal.err(`acgs: ${fault.code}: ${fault.message}\n${fault.next === undefined ? '' : `Next: ${fault.next}\n`}`);
+  if (asJson) terminal.err(`${printableJson({ error: { code: fault.code, message: fault.message, next: fault.next ?? null, exit: fault.exit } })}\n`);
+  else terminal.err(`${printableMessage(`acgs: ${fault.code}: ${fault.message}`)}\n${fault.next === undefined ? '' : `Next: ${printable(fault.next)}\n`}`);
   return fault.exit;
 }
 

@@ -1,5 +1,6 @@
 /** Asks the person at the terminal: yes or no, and secrets without echo. */
 import { CliError } from './exit-codes.js';
+import { printable } from './output/cells.js';
 import type { Terminal } from './terminal.js';
 
 /**
@@ -20,7 +21,7 @@ export async function readLine(terminal: Terminal, question: string, echo: boole
   const output = new Writable({ write(chunk: Buffer, _encoding, done) { if (echo) terminal.err(chunk.toString()); done(); } });
   const lines = createInterface({ input: terminal.input, output, terminal: true });
   // Only now: before, the terminal itself would still echo what is typed.
-  terminal.err(question);
+  terminal.err(printable(question));
   return new Promise((resolve, reject) => {
     let answered = false;
     lines.once('line', (line) => {

@@ -4,7 +4,7 @@ import type { Run } from './act.js';
 import type { GraphAnswer } from './answer-faults.js';
 import { shippedDocument } from './documents.js';
 import { CliError, EXIT } from './exit-codes.js';
-import { isMap, printable, valueAt } from './output/cells.js';
+import { isMap, printable, printableMessage, valueAt } from './output/cells.js';
 import { print } from './output/print.js';
 import { confirm } from './prompt.js';
 import type { GraphRequest, Verb } from './verb.js';
@@ -102,8 +102,8 @@ export async function show(run: Run, definition: GraphRequest, data: Record<stri
   });
   const { options, terminal } = run;
   const forPeople = options.output === 'table' || options.output === 'wide';
-  if (once !== undefined && forPeople && typeof revealed === 'string') terminal.out(`\n${once.label}: ${revealed}\n`);
-  if (page?.hasNextPage === true && forPeople && !options.quiet) terminal.err(`There is more: acgs ${quoted([...withoutAfter(run.argv), '--after', page.endCursor ?? ''])}\n`);
+  if (once !== undefined && forPeople && typeof revealed === 'string') terminal.out(`\n${once.label}: ${printable(revealed)}\n`);
+  if (page?.hasNextPage === true && forPeople && !options.quiet) terminal.err(`${printable(`There is more: acgs ${quoted([...withoutAfter(run.argv), '--after', page.endCursor ?? ''])}`)}\n`);
   return verdict === undefined ? (partialTold.has(run) ? EXIT.ERROR.code : EXIT.OK.code) : verdictCode(verdict, data);
 }
 
@@ -118,7 +118,7 @@ const partialTold = new WeakSet<Run>();
 
 function tellPartial(run: Run, errors: GraphAnswer['errors']): void {
   partialTold.add(run);
-  for (const { message, path, extensions } of errors ?? []) run.terminal.err(`acgs: PARTIAL_ANSWER: ${(path ?? []).join('.')}: ${String(extensions?.['code'] ?? 'ERROR')}: ${message}\n`);
+  for (const { message, path, extensions } of errors ?? []) run.terminal.err(`${printableMessage(`acgs: PARTIAL_ANSWER: ${(path ?? []).join('.')}: ${String(extensions?.['code'] ?? 'ERROR')}: ${message}`)}\n`);
 }
 
 /** @throws CliError with the problem's code when a mutation was refused. */

@@ -1,7 +1,7 @@
 /** `--watch`: what is there, then what changes, until Ctrl-C; one JSON object a line where the output is no terminal. */
 import type { Run } from './act.js';
 import { CliError, EXIT } from './exit-codes.js';
-import { cell, isMap, valueAt } from './output/cells.js';
+import { cell, isMap, printable, printableJson, printableMessage, valueAt } from './output/cells.js';
 import { table } from './output/table.js';
 import { dryRun, quoted, send } from './run-verb.js';
 import { follow, streamFault } from './stream.js';
@@ -31,7 +31,7 @@ export async function watch(run: Run, stream: StreamRequest): Promise<number> {
       last = message.cursor;
     },
     onState: (state) => {
-      if (state.kind === 'interrupted' && !options.quiet) terminal.err(`acgs: the stream broke (${state.cause.message}); resuming\n`);
+      if (state.kind === 'interrupted' && !options.quiet) terminal.err(`${printableMessage(`acgs: the stream broke (${state.cause.message}); resuming`)}\n`);
     },
   });
   let interrupted = false;
@@ -52,7 +52,7 @@ export async function watch(run: Run, stream: StreamRequest): Promise<number> {
     process.off('SIGINT', stop).off('SIGTERM', stop);
     process.stdout.off('error', closed);
   }
-  if (!options.quiet && last !== undefined) terminal.err(`Go on from here: ${resume()}\n`);
+  if (!options.quiet && last !== undefined) terminal.err(`${printable(`Go on from here: ${resume()}`)}\n`);
   return interrupted ? EXIT.INTERRUPTED.code : EXIT.OK.code;
 }
 
@@ -82,7 +82,7 @@ function printer({ options, terminal, verb }: Run, stream: StreamRequest): (rows
     if (rows.length === 0) return;
     if (options.output === 'name') terminal.out(rows.map((row) => `${verb.request?.resource ?? stream.member}/${cell(valueAt(row, verb.request?.nameAt ?? 'id'))}\n`).join(''));
     else if (options.output === 'yaml') terminal.out((await import('yaml')).stringify(rows, { directives: true }).replace(/^/, '---\n'));
-    else if (asLines) terminal.out(rows.map((row) => `${JSON.stringify({ kind, cursor, [stream.member]: row })}\n`).join(''));
+    else if (asLines) terminal.out(rows.map((row) => `${printableJson({ kind, cursor, [stream.member]: row })}\n`).join(''));
     else {
       terminal.out(table(stream.columns, rows, { wide: options.output === 'wide', colour: terminal.colour, width: terminal.columns, heading, widths }));
       heading = false;

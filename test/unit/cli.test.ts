@@ -1,6 +1,6 @@
 /** The command line's parts without a server: reading the line, values, forms of output, sessions, completions, the dashboard's screen. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -15,11 +15,13 @@ import { CLI_ERRORS, CliError, EXIT, exitOf } from '../../ops/cli/exit-codes.js'
 import type { GlobalOptions, OutputFormat } from '../../ops/cli/global-flags.js';
 import { help } from '../../ops/cli/help.js';
 import { nearest } from '../../ops/cli/nearest.js';
-import { cell, printable, valueAt } from '../../ops/cli/output/cells.js';
+import { cell, printable, printableJson, printableMessage, valueAt } from '../../ops/cli/output/cells.js';
 import { print } from '../../ops/cli/output/print.js';
 import { detail, table } from '../../ops/cli/output/table.js';
+import { report } from '../../ops/cli/program.js';
 import { progressLine } from '../../ops/cli/progress.js';
 import { quoted, repeatCommand } from '../../ops/cli/run-verb.js';
+import { readRevision, readSources } from '../../ops/cli/schema/sources.js';
 import { SessionStore, type StoredSession } from '../../ops/cli/session-store.js';
 import type { Terminal } from '../../ops/cli/terminal.js';
 import { render } from '../../ops/cli/top/render.js';
@@ -191,8 +193,30 @@ describe('output', () => {
 
   test('nothing the graph says moves the cursor', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => { expect(/\p{Cc}/u.test(printable(text))).toBe(false); }));
+    fc.assert(fc.property(fc.string({ unit: fc.constantFrom('a', ' ', ':', '#', '[', '\n', '\u001B', '\u202E', '\u0085', '\u{E0041}') }), (text) => {
+      const lines = printableMessage(text).split('\n');
+      for (const [index, line] of lines.entries()) {
+        expect(line).not.toMatch(/[\p{Cc}\p{Cf}]|^\s*::|##\[/u);
+        if (index > 0) expect(line).toMatch(/^(?: {2}|$)/);
+      }
+      const shown = printableJson({ text }, 2);
+      expect(shown.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+      expect(JSON.parse(shown)).toEqual({ text });
+    }));
     expect(cell('a\u001B[2Jb')).toBe('a\uFFFD[2Jb');
     expect(table([{ head: 'T', path: 't' }], [{ t: '\u001B]0;x\u0007' }], { wide: false, colour: false })).not.toContain('\u001B');
+  });
+
+  test('an error whose text somebody wrote is written so that no line of it is anything else', () => {
+    const told = (error: unknown, asJson: boolean): string => {
+      let text = '';
+      report(error, { err: (more) => { text += more; } }, asJson);
+      return text;
+    };
+    const hostile = new CliError('SCHEMA_INVALID', 'Scope "\u001B[2J\n::warning::x\u202E\n  ::error::y" is new.', 'acgs schema show 1\n::stop-commands::z');
+    expect(told(hostile, false)).toBe('acgs: SCHEMA_INVALID: Scope "\uFFFD[2J\n  : :warning::x\uFFFD\n  : :error::y" is new.\nNext: acgs schema show 1 ::stop-commands::z\n');
+    expect(told(hostile, true)).toMatch(/^[\x20-\x7E]+\n$/);
+    expect(detail({ sdl: '"""\n::warning::x\u202E\n"""' }, { colour: false })).toBe('sdl\n  """\n  : :warning::x\uFFFD\n  """\n');
   });
 
   test('a path maps the lists on its way', () => {
@@ -249,6 +273,47 @@ describe('sessions', () => {
     expect(readCliEnvironment({ HOME: '/h', XDG_CONFIG_HOME: '/x' }).sessionFile).toBe('/x/acgs/sessions.json');
     expect(readCliEnvironment({ ACGS_CONFIG: '/f', XDG_CONFIG_HOME: '/x', ACGS_PROFILE: '' })).toMatchObject({ sessionFile: '/f', profile: undefined, noColor: false });
     expect(readCliEnvironment({ NO_COLOR: '1', TERM: 'dumb' })).toMatchObject({ noColor: true, dumbTerminal: true });
+  });
+});
+
+describe('schemas at a git revision', () => {
+  const here = process.cwd();
+  let repository: string;
+  const git = (...args: string[]): void => {
+    const { status, stderr } = spawnSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], { cwd: repository, encoding: 'utf8' });
+    expect({ args, status, stderr }).toMatchObject({ status: 0 });
+  };
+  const put = (file: string, text: string): void => writeFileSync(join(repository, file), text);
+  beforeAll(() => {
+    repository = mkdtempSync(join(tmpdir(), 'acgs-revision-'));
+    for (const folder of ['real', 'real/schémas']) mkdirSync(join(repository, folder));
+    git('init', '--quiet');
+    put('real/schémas/größe.graphql', 'type Query { a: Int }');
+    put('real/schémas/other.graphql', 'type Query { b: Int }');
+    git('add', '.');
+    git('commit', '--quiet', '--message', 'one');
+    put('real/schémas/größe.graphql', 'type Query { a: String }');
+    put('real/schémas/new.graphql', 'type Query { c: Int }');
+    symlinkSync('real', join(repository, 'link'));
+    process.chdir(join(repository, 'link'));
+  });
+  afterAll(() => {
+    process.chdir(here);
+    rmSync(repository, { recursive: true, force: true });
+  });
+  const brief = (schemas: ReturnType<typeof readRevision>): Record<string, string> => Object.fromEntries(schemas.map(({ name, sdl }) => [name, sdl]));
+
+  test('are found whatever their names, and through a link', () => {
+    expect(brief(readRevision({ dir: 'schémas' }, 'HEAD'))).toEqual({ größe: 'type Query { a: Int }', other: 'type Query { b: Int }' });
+    expect(brief(readRevision({ subgraph: [{ name: 'size', file: 'schémas/größe.graphql' }] }, 'HEAD'))).toEqual({ size: 'type Query { a: Int }' });
+    expect(brief(readSources({ dir: 'schémas' }))).toMatchObject({ größe: 'type Query { a: String }' });
+  });
+
+  test('a named file that is not there is refused, unless its address says that it is new', () => {
+    const subgraph = [{ name: 'fresh', file: 'schémas/new.graphql' }, { name: 'other', file: 'schémas/other.graphql' }];
+    expect(() => readRevision({ subgraph }, 'HEAD')).toThrow(expect.objectContaining({ code: 'USAGE', exit: 2, message: expect.stringMatching(/new\.graphql is not there at HEAD.*--url fresh=URL/) }));
+    expect(brief(readRevision({ subgraph, url: [{ name: 'fresh', url: 'http://fresh' }] }, 'HEAD'))).toEqual({ other: 'type Query { b: Int }' });
+    expect(() => readRevision({ subgraph, url: [{ name: 'other', url: 'http://other' }] }, 'HEAD')).toThrow(CliError);
   });
 });
 

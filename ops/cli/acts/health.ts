@@ -2,6 +2,7 @@
 import type { Run } from '../act.js';
 import { CliError, EXIT } from '../exit-codes.js';
 import { nearest } from '../nearest.js';
+import { printable, printableMessage } from '../output/cells.js';
 import { print } from '../output/print.js';
 import { dryRun } from '../run-verb.js';
 
@@ -26,7 +27,7 @@ export async function health(run: Run): Promise<number> {
     value: shown, resource: 'service', columns: [{ head: 'SERVICE', path: 'id' }, { head: 'STATUS', path: 'status' }],
     whole: { services: shown, constitutionalHash: report.constitutionalHash ?? null, ...(constitution === undefined ? {} : { constitutionValid: constitution.valid }) },
   });
-  if (constitution !== undefined && (options.output === 'table' || options.output === 'wide')) terminal.out(`\nConstitution ${constitution.hash}, epoch ${constitution.epoch}: ${constitution.valid ? 'valid' : 'NOT VALID'}\n`);
+  if (constitution !== undefined && (options.output === 'table' || options.output === 'wide')) terminal.out(`\nConstitution ${printable(constitution.hash)}, epoch ${constitution.epoch}: ${constitution.valid ? 'valid' : 'NOT VALID'}\n`);
   return shown.every(({ status }) => status === 'ready') && constitution?.valid !== false ? EXIT.OK.code : EXIT.FINDINGS.code;
 }
 
@@ -36,7 +37,7 @@ async function validation({ graph, terminal }: Run): Promise<{ valid: boolean; h
     return (await graph.ask<Validation & Record<string, unknown>>('validate-constitution', {}, { anonymous: true })).constitutionalValidation;
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    terminal.err(`acgs: ${error.code}: the constitution could not be checked: ${error.message}\n`);
+    terminal.err(`${printableMessage(`acgs: ${error.code}: the constitution could not be checked: ${error.message}`)}\n`);
     return { valid: false, hash: graph.constitutionalHash, epoch: 0 };
   }
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Run } from '../act.js';
 import { CliError, EXIT } from '../exit-codes.js';
+import { printableMessage } from '../output/cells.js';
 import { readSources } from '../schema/sources.js';
 
 /** @returns 0 when it composes, 6 when it does not. */
@@ -14,10 +15,10 @@ export async function schemaCompose(run: Run): Promise<number> {
     composed = composeSupergraph(sources, [graph.constitutionalHash]);
   } catch (error) {
     if (!(error instanceof CompositionError)) throw error;
-    terminal.err(`${error.message}\n`);
+    terminal.err(`${printableMessage(error.message)}\n`);
     return EXIT.FINDINGS.code;
   }
-  if (!run.options.quiet) for (const hint of composed.hints) terminal.err(`hint: ${hint}\n`);
+  if (!run.options.quiet) for (const hint of composed.hints) terminal.err(`${printableMessage(`hint: ${hint}`)}\n`);
   const out = values['out'] as string | undefined;
   if (out === undefined) {
     terminal.out(composed.supergraphSdl);

@@ -1,6 +1,7 @@
 /** Publishing the schemas that differ from those in force. */
 import type { Run } from '../act.js';
 import { CliError, EXIT } from '../exit-codes.js';
+import { printable } from '../output/cells.js';
 import { confirmed, dryRun, keyed, send, show } from '../run-verb.js';
 import { patiently } from '../schema/patience.js';
 import { changedOf, readSources } from '../schema/sources.js';
@@ -36,7 +37,7 @@ export async function schemaPublish(run: Run): Promise<number> {
 
 function refused({ __typename, code, message, check }: Published['publishSchema']): void {
   if (__typename !== 'SchemaNotPublishable' || check === null || check === undefined) return;
-  const breaking = check.findings.filter(({ criticality, approved }) => criticality === 'BREAKING' && !approved).map((finding) => `\n  ${finding.code} ${finding.coordinate ?? ''}: ${finding.message}`).join('');
+  const breaking = check.findings.filter(({ criticality, approved }) => criticality === 'BREAKING' && !approved).map((finding) => `\n  ${printable(`${finding.code} ${finding.coordinate ?? ''}: ${finding.message}`)}`).join('');
   const needsApproval = code === 'SCHEMA_APPROVAL_NEEDED';
   throw new CliError(code ?? 'FINDINGS', `${message ?? ''}${breaking}`, needsApproval ? `acgs schema approve ${check.id} --digest ${check.proposedDigest}` : `acgs schema show ${check.id}`, needsApproval ? 'APPROVAL' : 'FINDINGS');
 }

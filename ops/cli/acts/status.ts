@@ -1,6 +1,7 @@
 /** The whole picture in one request. */
 import type { Run } from '../act.js';
 import { EXIT } from '../exit-codes.js';
+import { printable } from '../output/cells.js';
 import { print } from '../output/print.js';
 import { styled } from '../output/colour.js';
 import { table } from '../output/table.js';
@@ -32,7 +33,7 @@ export async function status(run: Run): Promise<number> {
   const form = { wide: options.output === 'wide', colour: terminal.colour, width: terminal.interactiveOutput ? terminal.columns : undefined };
   terminal.out(table(SERVICE_COLUMNS, services, form));
   if (alerts.length > 0) terminal.out(`\n${table(ALERT_COLUMNS, alerts, form)}`);
-  terminal.out(`\n${styled(headline(dashboard, health.degraded ?? []), alerts.length + (health.degraded ?? []).length > 0 ? 'yellow' : 'green', terminal.colour)}\n`);
+  terminal.out(`\n${styled(printable(headline(dashboard, health.degraded ?? [])), alerts.length + (health.degraded ?? []).length > 0 ? 'yellow' : 'green', terminal.colour)}\n`);
   return EXIT.OK.code;
 }
 

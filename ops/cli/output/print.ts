@@ -1,7 +1,7 @@
 /** Writes a result in the form that was asked for. */
 import type { Run } from '../act.js';
 import type { Column } from '../verb.js';
-import { cell, valueAt } from './cells.js';
+import { cell, printableJson, valueAt } from './cells.js';
 import { detail, table } from './table.js';
 
 export interface Result {
@@ -24,7 +24,7 @@ export async function print({ options, terminal }: Pick<Run, 'options' | 'termin
   const whole = result.whole ?? (Array.isArray(value) ? { items: value, ...page } : value);
   const rows = Array.isArray(value) ? value : [value];
   switch (options.output) {
-    case 'json': return terminal.out(`${JSON.stringify(whole, null, 2)}\n`);
+    case 'json': return terminal.out(`${printableJson(whole, 2)}\n`);
     case 'yaml': return terminal.out((await import('yaml')).stringify(whole));
     case 'name': return terminal.out(rows.map((row) => `${resource}/${cell(valueAt(row, nameAt))}\n`).join(''));
     case 'table':

@@ -26,9 +26,9 @@ function command(name: string, properties: Readonly<Record<string, string>>, mes
   return `::${name} ${Object.entries(properties).map(([key, value]) => `${key}=${escapeProperty(value)}`).join(',')}::${escapeData(message)}`;
 }
 
-/** As the runner's own toolkit does it. */
+/** As the runner's own toolkit does it; control characters would reach the log. */
 function escapeData(text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  return text.replaceAll(/(?![\r\n])[\p{Cc}\p{Cf}]/gu, '\uFFFD').replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
 
 function escapeProperty(text: string): string {

@@ -1,5 +1,6 @@
 /** The report for a person at a terminal. */
 import { styleText } from 'node:util';
+import { printable } from '../output/cells.js';
 import type { SchemaCheckReport, SchemaFinding } from '../../runtime/schema-check.js';
 import { FindingPlaces, type SchemaFile } from './finding-places.js';
 import { affectedLines, labelOf, usageSentence, verdictSentence, weightSentence } from './report-words.js';
@@ -48,5 +49,5 @@ function findingLines(finding: SchemaFinding, places: FindingPlaces, width: numb
 
 /** Schema texts and client names come from elsewhere: no control character of theirs reaches the terminal. */
 function clean(text: string): string {
-  return text.replaceAll(/\r?\n/g, ' ').replaceAll(/\p{Cc}|\p{Cf}/gu, '\uFFFD');
+  return printable(text.replaceAll('\r\n', ' '));
 }

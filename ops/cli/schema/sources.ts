@@ -1,7 +1,7 @@
 /** The schemas a command is about: files of the working tree, a git revision, or a version of the registry. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { sha256Hex } from '../../runtime/canonical-json.js';
 import type { SubgraphSchema } from '../../runtime/schema-check.js';
 import { isSubgraphName, defaultPortOf } from '../../runtime/subgraph-names.js';
@@ -49,7 +49,11 @@ export function readBaseDirectory(values: SourceValues, directory: string): Sour
   return readFrom(workingTree, { ...values, dir: directory }, directory);
 }
 
-/** The same schemas as they were at a git revision. @throws CliError USAGE when git does not know it. */
+/**
+ * The same schemas as they were at a git revision. A file of the folder that is not there then is a new subgraph; one named
+ * by `--subgraph` is new only when its `--url` says so, since a file that was renamed would be compared with nothing.
+ * @throws CliError USAGE when git does not know the revision, or a named file is not there.
+ */
 export function readRevision(values: SourceValues, revision: string): SourceSchema[] {
   // A revision that looks like an option would be taken for one.
   if (revision.startsWith('-')) throw new CliError('USAGE', `"${revision}" is no git revision.`);
@@ -62,14 +66,15 @@ export function readRevision(values: SourceValues, revision: string): SourceSche
     }
   };
   git('rev-parse', '--verify', '--quiet', `${revision}^{commit}`);
-  const root = git('rev-parse', '--show-toplevel').trim();
-  const inTree = (path: string): string => relative(root, resolve(path)).replaceAll('\\', '/');
-  const files = new Set(git('ls-tree', '-r', '--name-only', '--full-tree', revision).split('\n'));
+  // Relative to where we are: the root as git names it differs from ours where a link is on the way.
+  const prefix = git('rev-parse', '--show-prefix').replace(/\n$/, '');
+  const inTree = (path: string): string => join(prefix, relative('.', path)).replaceAll('\\', '/');
+  const files = new Set(git('ls-tree', '-r', '-z', '--name-only', '--full-tree', revision).split('\0'));
   return readFrom({
     list: (directory) => [...files].filter((file) => dirname(file) === inTree(directory)).map((file) => basename(file)),
     read: (path) => git('show', `${revision}:${inTree(path)}`),
     exists: (path) => files.has(inTree(path)),
-  }, values, values.dir ?? DEFAULT_DIRECTORY, true);
+  }, values, values.dir ?? DEFAULT_DIRECTORY, revision);
 }
 
 /** Documents that ship beside the contracts, for the checks that nobody's registry makes. */
@@ -97,11 +102,15 @@ export function changedOf(sources: readonly SourceSchema[], active: readonly { r
     .map(({ name, url, hasUrl, sdl }) => ({ name, url: hasUrl || !known.has(name) ? url : null, sdl }));
 }
 
-function readFrom(tree: Tree, { subgraph, url = [] }: SourceValues, directory: string, maybeMissing = false): SourceSchema[] {
+function readFrom(tree: Tree, { subgraph, url = [] }: SourceValues, directory: string, revision?: string): SourceSchema[] {
   const files = subgraph ?? inDirectory(tree, directory);
   const twice = files.find(({ name }, index) => files.findIndex((other) => other.name === name) !== index);
   if (twice !== undefined) throw new CliError('USAGE', `The subgraph ${twice.name} is given twice.`);
-  const present = maybeMissing ? files.filter(({ file }) => tree.exists(file)) : files;
+  const present = revision === undefined ? files : files.filter(({ name, file }) => {
+    if (tree.exists(file)) return true;
+    if (url.some((given) => given.name === name)) return false;
+    throw new CliError('USAGE', `${file} is not there at ${revision}. If it was renamed, compare with a revision that has it; if ${name} is new, say so with --url ${name}=URL.`, 'acgs help schema check');
+  });
   return present.map(({ name, file }) => {
     const address = url.find((given) => given.name === name)?.url;
     const own = readText(tree, file);
