@@ -7,19 +7,33 @@ const SECRET_NAME = /(?:^|[-_.]|[a-z](?=[A-Z]))(?:pass(?:word|wd|phrase)?|pwd|se
 const MAX_DEPTH = 8;
 const MAX_MEMBERS = 200;
 
+/** Longer texts are cut, characters: forms are looked for in whatever length somebody sends. */
+const MAX_TEXT = 16_384;
+/** Longest credential that the cut may go through, characters; what it could have left of one goes with it. */
+const MAX_CREDENTIAL = 4_096;
+
 /** The forms a credential has inside a text: user information of a URL, HTTP credentials, JSON Web Tokens, assignments. */
 const FORMS: readonly (readonly [RegExp, string])[] = [
-  [/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]+@/gi, `$1:${REDACTED}@`],
+  [/(:\/\/[^\s:/@]{0,1024}):[^\s@]{1,4096}@/g, `$1:${REDACTED}@`],
   [/\b(bearer|basic|digest)\s+(?!\[)[\w.~+/=-]{6,}/gi, `$1 ${REDACTED}`],
-  [/\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g, REDACTED],
+  [/\beyJ[\w-]{5,2048}\.[\w-]+\.[\w-]*/g, REDACTED],
   [/((?:password|passwd|pwd|secret|token|api[-_]?key|authorization|cookie)["']?\s*[=:]\s*["']?)(?!\[redacted\]|bearer |basic )[^\s"'&,;}]+/gi, `$1${REDACTED}`],
 ];
 
-/** A text without the credentials in it. */
+/** A text without the credentials in it; a long one is cut. */
 export function redactText(text: string): string {
-  let clean = text;
+  const kept = keptOf(text);
+  let clean = text.slice(0, kept);
   for (const [form, replacement] of FORMS) clean = clean.replace(form, replacement);
-  return clean;
+  return kept === text.length ? clean : `${clean}[${text.length - kept} characters left out]`;
+}
+
+/** Characters of a text that are kept: none of a word that the cut goes through, which could be half a credential. */
+function keptOf(text: string): number {
+  if (text.length <= MAX_TEXT) return text.length;
+  let end = MAX_TEXT;
+  while (end > MAX_TEXT - MAX_CREDENTIAL && !/\s/.test(text.charAt(end - 1))) end -= 1;
+  return end;
 }
 
 /** What is logged of a value: errors reduced to what they say, credentials taken out at every depth. */

@@ -51,6 +51,28 @@ describe('credentials are not in the log', () => {
   });
 });
 
+describe('what somebody sends at length', () => {
+  test.each(['a', 'a.', '://', 'a://', 'a://b:', 'eyJ', 'eyJaaaaaa-', 'eyJaaaaaa.', 'token ', 'token=', 'bearer ', '- '])('a megabyte of "%s" is redacted at once', (unit) => {
+    const text = unit.repeat(Math.ceil(1_048_576 / unit.length));
+    const started = performance.now();
+    const written = redactText(text);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(written.length).toBeLessThan(70_000);
+    expect(written).toMatch(/\[\d+ characters left out\]$/);
+  });
+
+  test('the cut leaves no half of a credential', () => {
+    for (const secret of [`postgres://u:${SECRET}@db/x`, `password=${SECRET}`, `Bearer ${SECRET}`, JWT]) {
+      for (let before = 16_300; before < 16_400; before += 1) expect(redactText(`${'a'.repeat(before - 1)} ${secret} ${'b'.repeat(20_000)}`)).not.toContain(SECRET.slice(0, 5));
+    }
+    expect(redactText('a '.repeat(20_000))).toBe(`${'a '.repeat(8_192)}[23616 characters left out]`);
+  });
+
+  test('a scheme may be joined to what stands before it, and be of any length', () => {
+    for (const before of ['URL_', '1', 'x'.repeat(100)]) expect(redactText(`${before}postgres://u:${SECRET}@db`)).not.toContain(SECRET);
+  });
+});
+
 describe('everything else is', () => {
   test('what helps to find a fault: type, code, causes, ids and numbers', () => {
     const error = Object.assign(new Error('relation does not exist', { cause: new Error('below') }), { code: '42P01', hint: 'migrate' });
