@@ -89,7 +89,7 @@ export async function startGateway(config: GatewayConfig, overrides: GatewayOver
 
 async function assemble(config: GatewayConfig, overrides: GatewayOverrides, logger: Logger, lifecycle: Lifecycle): Promise<RunningGateway> {
   const metrics = overrides.metrics ?? createMetrics('gateway', config.processMetrics);
-  const tracing = await loadTracing(config.tracing, 'gateway', logger);
+  const tracing = await loadTracing(config.tracing, 'gateway', logger, config.tracing?.trustClients ?? false);
   if (tracing !== undefined) lifecycle.add('tracing', tracing);
   const authority = followConstitution(config.dataDirectory, config.genesisLabel, logger, overrides.manifestIntervalMs);
   lifecycle.add('constitution', { stop: async () => authority.stop() });

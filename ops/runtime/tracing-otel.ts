@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { diag, DiagLogLevel, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace as traces, TraceFlags, type Context, type Link, type Span as OtelSpan, type SpanContext, type Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { Resource } from '@opentelemetry/resources';
-import { BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
+import { BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, SamplingDecision, TraceIdRatioBasedSampler, type Sampler } from '@opentelemetry/sdk-trace-base';
 import type { Logger } from './logger.js';
 import { parseTraceparent, type TraceContext } from './trace-context.js';
 import type { TracingConfig } from './tracing-config.js';
@@ -16,12 +16,12 @@ const EXPORT_MS = 5_000;
 const KINDS: Readonly<Record<SpanRole, SpanKind>> = { internal: SpanKind.INTERNAL, client: SpanKind.CLIENT };
 
 /** Makes the tracer of a component. Contexts are handed on by hand: nothing is registered globally but the SDK's own log. */
-export function createOtelTracing({ endpoint, ratio, delayMs }: TracingConfig, component: string, logger: Logger): Tracing {
+export function createOtelTracing({ endpoint, ratio, delayMs }: TracingConfig, component: string, logger: Logger, trustCallers: boolean): Tracing {
   const warn = (message: string): void => logger.warn({ detail: message }, 'Traces could not be sent');
   diag.setLogger({ error: warn, warn, info: () => undefined, debug: () => undefined, verbose: () => undefined }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const provider = new BasicTracerProvider({
     resource: new Resource({ 'service.name': `acgs-${component}`, 'service.namespace': 'acgs', 'service.instance.id': randomUUID() }),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
+    sampler: samplerOf(ratio, trustCallers),
     spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE },
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, timeoutMillis: EXPORT_MS }), { scheduledDelayMillis: delayMs, exportTimeoutMillis: EXPORT_MS })],
   });
@@ -38,6 +38,18 @@ export function createOtelTracing({ endpoint, ratio, delayMs }: TracingConfig, c
       if (ended !== undefined) logger.warn({ err: ended instanceof Error ? ended : undefined }, 'The last traces could not be sent');
     },
   };
+}
+
+/** Spans below our own follow it in any case. */
+function samplerOf(ratio: number, trustCallers: boolean): Sampler {
+  const root = new TraceIdRatioBasedSampler(ratio);
+  if (trustCallers) return new ParentBasedSampler({ root });
+  // Drawn, and not taken from the trace's id, which the caller chose.
+  const drawn: Sampler = {
+    shouldSample: () => ({ decision: Math.random() < ratio ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD }),
+    toString: () => `Drawn{${ratio}}`,
+  };
+  return new ParentBasedSampler({ root, remoteParentSampled: drawn, remoteParentNotSampled: drawn });
 }
 
 function serve(tracer: Tracer, name: string, trace: TraceContext): Served {

@@ -101,7 +101,7 @@ async function start(definition: AnySubgraphDefinition, options: RunOptions, log
   const schemaName = schemaOf(name);
   const clock = options.clock ?? (() => new Date());
   const metrics = createMetrics(name, options.processMetrics);
-  const tracing = await loadTracing(options.tracing, name, logger);
+  const tracing = await loadTracing(options.tracing, name, logger, true);
   if (tracing !== undefined) lifecycle.add('tracing', tracing);
   if (options.ownsBus) lifecycle.add('bus', options.bus);
   const database = lifecycle.add('database', new Database({ url: options.databaseUrl, schema: schemaName, logger, registry: metrics.registry }));
