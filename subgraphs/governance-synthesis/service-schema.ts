@@ -300,9 +300,15 @@ function checkInput({ subgraphs, origin }: CheckInput): void {
   if (subgraphs.length === 0 || subgraphs.length > MAX_SUBGRAPHS) throw invalidInput(`Give 1 to ${MAX_SUBGRAPHS} subgraphs.`, 'input.subgraphs');
   for (const { name, url } of subgraphs) {
     if (!/^[A-Za-z][\w-]{0,63}$/.test(name)) throw invalidInput(`"${name.slice(0, 80)}" is not a name of a subgraph.`, 'input.subgraphs');
-    if (url != null && !(URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))) throw invalidInput(`The url of ${name} must start with http:// or https://.`, 'input.subgraphs');
+    if (url != null && !isWebAddress(url)) throw invalidInput(`The url of ${name} must start with http:// or https://.`, 'input.subgraphs');
   }
   for (const [field, text] of Object.entries(origin ?? {})) if (text != null) checkText(text, `input.origin.${field}`);
+  // It is shown to whoever approves, to be opened.
+  if (origin?.url != null && !isWebAddress(origin.url)) throw invalidInput('The url of the origin must start with http:// or https://.', 'input.origin.url');
+}
+
+function isWebAddress(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && !/[\s\p{Cc}\p{Cf}]/u.test(text);
 }
 
 function checkText(text: string, field: string): void {

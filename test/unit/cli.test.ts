@@ -18,6 +18,7 @@ import { nearest } from '../../ops/cli/nearest.js';
 import { cell, printable, printableJson, printableMessage, valueAt } from '../../ops/cli/output/cells.js';
 import { print } from '../../ops/cli/output/print.js';
 import { detail, table } from '../../ops/cli/output/table.js';
+import { warnOfPlainHttp } from '../../ops/cli/plain-http.js';
 import { report } from '../../ops/cli/program.js';
 import { progressLine } from '../../ops/cli/progress.js';
 import { quoted, repeatCommand } from '../../ops/cli/run-verb.js';
@@ -273,6 +274,17 @@ describe('sessions', () => {
     expect(readCliEnvironment({ HOME: '/h', XDG_CONFIG_HOME: '/x' }).sessionFile).toBe('/x/acgs/sessions.json');
     expect(readCliEnvironment({ ACGS_CONFIG: '/f', XDG_CONFIG_HOME: '/x', ACGS_PROFILE: '' })).toMatchObject({ sessionFile: '/f', profile: undefined, noColor: false });
     expect(readCliEnvironment({ NO_COLOR: '1', TERM: 'dumb' })).toMatchObject({ noColor: true, dumbTerminal: true });
+  });
+});
+
+describe('a secret over plain HTTP', () => {
+  test.each([
+    ['http://127.0.0.1:4000', false], ['http://127.1.2.3', false], ['http://localhost:4000/x', false], ['http://acgs.localhost', false], ['http://[::1]:4000', false], ['https://acgs.example.com', false],
+    ['http://acgs.example.com', true], ['http://10.0.0.1:4000', true], ['http://localhost.example.com', true], ['http://127.0.0.1.example.com', true], ['http://[2001:db8::1]', true],
+  ])('to %s: warned %s', (server, warned) => {
+    const terminal = fakeTerminal();
+    warnOfPlainHttp({ terminal, graph: { server } }, 'The password');
+    expect(terminal.written.err).toEqual(warned ? `acgs: warning: The password goes to ${server} in plain HTTP: everyone on the way can read it. Use https://.\n` : '');
   });
 });
 

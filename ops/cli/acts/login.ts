@@ -4,6 +4,7 @@ import type { Run } from '../act.js';
 import { CliError, EXIT } from '../exit-codes.js';
 import { printable } from '../output/cells.js';
 import { print } from '../output/print.js';
+import { warnOfPlainHttp } from '../plain-http.js';
 import { readLine, secret } from '../prompt.js';
 import { dryRun, keyed, send } from '../run-verb.js';
 import type { StoredSession } from '../session-store.js';
@@ -18,6 +19,7 @@ export async function login(run: Run): Promise<number> {
   const apiKey = values['api-key'];
   const username = typeof values['username'] === 'string' ? values['username'] : typeof apiKey === 'string' || options.dryRun ? '' : terminal.canAsk ? await readLine(terminal, 'Username: ', true) : '';
   if (options.dryRun) return dryRun(run, [{ operation: 'login', variables: { username, password: '' } }]);
+  warnOfPlainHttp(run, typeof apiKey === 'string' ? 'The API key' : 'The password');
   // The server names the constitution it runs under; from here on the session works under that label, so that a later rotation is noticed.
   const constitutionalHash = options.constitutionalHash ?? environment.constitutionalHash ?? (await graph.health()).constitutionalHash ?? environment.genesisLabel;
   if (typeof apiKey === 'string') return withApiKey(run, apiKey, constitutionalHash);

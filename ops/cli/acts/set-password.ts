@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Run } from '../act.js';
 import { CliError } from '../exit-codes.js';
+import { warnOfPlainHttp } from '../plain-http.js';
 import { secret } from '../prompt.js';
 import { dryRun, keyed, send, show } from '../run-verb.js';
 import type { GraphRequest } from '../verb.js';
@@ -17,6 +18,7 @@ export async function setPassword(run: Run): Promise<number> {
   const principalId = values['principal'];
   const other = typeof principalId === 'string' ? { principalId } : {};
   if (options.dryRun) return dryRun(run, [{ operation: 'set-password', variables: keyed(run, { ...other, newPassword: '' }) }]);
+  warnOfPlainHttp(run, 'The password');
   const readInput = (): string => readFileSync(0, 'utf8');
   const current = typeof principalId === 'string' ? {} : { currentPassword: await secret(terminal, values['current-password'], 'Password until now: ', readInput) };
   const newPassword = await secret(terminal, values['new-password'], 'New password: ', readInput);

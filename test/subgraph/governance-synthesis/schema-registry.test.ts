@@ -101,7 +101,7 @@ describe('a check', () => {
   });
 
   test('with bad input is refused before anything runs', async () => {
-    for (const input of [{ subgraphs: [] }, { subgraphs: [{ name: 'no such name!', sdl: 'x' }] }, { subgraphs: [{ name: 'new', sdl: 'x' }] }, { subgraphs: [{ name: 'integrity', sdl: 'x' }, { name: 'integrity', sdl: 'y' }] }, { subgraphs: [{ name: 'new', url: 'file:///etc', sdl: 'x' }] }]) {
+    for (const input of [{ subgraphs: [] }, { subgraphs: [{ name: 'no such name!', sdl: 'x' }] }, { subgraphs: [{ name: 'new', sdl: 'x' }] }, { subgraphs: [{ name: 'integrity', sdl: 'x' }, { name: 'integrity', sdl: 'y' }] }, { subgraphs: [{ name: 'new', url: 'file:///etc', sdl: 'x' }] }, ...['javascript:alert(1)', 'file:///etc/passwd', 'not a url', 'https://example.com/\u202E1', 'https://example.com/ 1'].map((url) => ({ ...integrity(adding('added')), origin: { revision: null, branch: null, url } }))]) {
       expect(await mutate(CHECK_SCHEMA, { input })).toMatchObject({ __typename: 'InvalidInput', code: 'INVALID_INPUT' });
     }
   });
