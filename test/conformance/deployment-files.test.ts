@@ -18,7 +18,7 @@ import { readRegistryConfig } from '../../subgraphs/governance-synthesis/config.
 import { opensslAvailable, TestAuthority } from '../kit/certificates.js';
 import { nginxAvailable, renderNginx } from '../kit/contained-deployment.js';
 import { declaredSettings } from '../kit/declared-settings.js';
-import { buildKustomization, type Manifest } from '../kit/kustomize.js';
+import { buildKustomization, readManifests, type Manifest } from '../kit/kustomize.js';
 
 const require = createRequire(import.meta.url);
 let folder: string;
@@ -179,12 +179,24 @@ describe('docker-compose', () => {
   });
 });
 
+test('nginx follows gateways that get another address, with an image that can', () => {
+  const { services } = read('docker-compose.yml');
+  const [, major, minor] = /^nginx:(\d+)\.(\d+)/.exec(services['nginx']?.image ?? '') ?? [];
+  // `resolve` of a server is in the open source since 1.27.3.
+  expect(Number(major) * 1_000 + Number(minor)).toBeGreaterThanOrEqual(1_028);
+  const common = readFileSync(projectPath('ops', 'nginx', 'common.conf'), 'utf8');
+  expect(common).toMatch(/^resolver 127\.0\.0\.11 /m);
+  const [, upstream = ''] = /upstream gateways \{([^}]*)\}/.exec(common) ?? [];
+  expect(upstream).toMatch(/^\s*zone gateways /m);
+  expect([...upstream.matchAll(/^\s*server (\S+) (resolve )?/gm)].map(([, server, resolve]) => ({ server, resolved: resolve !== undefined }))).toEqual(['gateway-1:4000', 'gateway-2:4000'].map((server) => ({ server, resolved: true })));
+});
+
 (nginxAvailable && opensslAvailable ? test : test.skip)('both forms of the nginx configuration pass nginx itself', () => {
   const authority = new TestAuthority();
   try {
     authority.issue(['nginx,localhost']);
     const nginx = join(folder, 'nginx');
-    renderNginx(nginx, [['/etc/nginx/acgs/', `${nginx}/`], ['/run/tls/', `${authority.directory}/nginx/`], ['gateway-1:4000', '127.0.0.1:4001'], ['gateway-2:4000', '127.0.0.1:4002'], ['/tmp/nginx', `${nginx}/nginx`], ['/dev/stdout', `${nginx}/access.log`]]);
+    renderNginx(nginx, [['/etc/nginx/acgs/', `${nginx}/`], ['/run/tls/', `${authority.directory}/nginx/`], ['gateway-1:4000 resolve', '127.0.0.1:4001'], ['gateway-2:4000 resolve', '127.0.0.1:4002'], ['/tmp/nginx', `${nginx}/nginx`], ['/dev/stdout', `${nginx}/access.log`]]);
     for (const file of ['nginx.conf', 'nginx-tls.conf']) {
       const { status, stderr } = spawnSync('nginx', ['-t', '-e', 'stderr', '-p', nginx, '-c', join(nginx, file)], { encoding: 'utf8' });
       expect({ file, status, stderr }).toEqual({ file, status: 0, stderr: expect.stringContaining('test is successful') });
@@ -223,6 +235,18 @@ interface PodSpec {
   readonly volumes: readonly { readonly name: string; readonly secret?: { readonly secretName: string; readonly items?: readonly { readonly key: string; readonly path: string }[] } }[];
 }
 interface Probe { readonly httpGet?: { readonly path: string; readonly scheme: string } }
+
+test('the policy for traces is valid, selects who sends them, and lets out to the port of the collector alone', () => {
+  const [policy, ...others] = readManifests(projectPath('ops', 'kubernetes', 'overlays', 'production', 'traces.yaml'));
+  const { NetworkPolicy } = require('kubernetes-models/networking.k8s.io/v1') as Record<string, new (data: unknown) => { validate(): void }>;
+  if (NetworkPolicy === undefined || policy === undefined) throw new Error('There is no schema, or no policy.');
+  expect(() => new NetworkPolicy(policy).validate()).not.toThrow();
+  expect(others).toEqual([]);
+  const { podSelector: { matchExpressions: [selected] }, egress } = policy['spec'] as { podSelector: { matchExpressions: { values: string[] }[] }; egress: { ports: unknown[]; to: unknown[] }[] };
+  const components = buildKustomization(projectPath('ops', 'kubernetes', 'base')).filter(({ kind }) => kind === 'Deployment').map(({ metadata }) => metadata.labels?.['app.kubernetes.io/component']);
+  for (const component of selected?.values ?? []) expect(components).toContain(component);
+  expect(egress).toEqual([{ to: [expect.anything()], ports: [{ protocol: 'TCP', port: 4318 }] }]);
+});
 
 describe.each(['base', 'overlays/production', 'overlays/staging'])('kubernetes %s', (path) => {
   const manifests = buildKustomization(projectPath('ops', 'kubernetes', path));
@@ -344,6 +368,23 @@ describe.each(['base', 'overlays/production', 'overlays/staging'])('kubernetes %
     expect(into('gateway')).toEqual(['ingress-nginx', 'monitoring']);
     expect(into('redis')).toEqual(['gateway', 'subgraph']);
     expect(into('database')).toEqual(['acgs-database', 'cnpg-system', 'provision', 'subgraph']);
+  });
+
+  test('Prometheus verifies whom it scrapes, by a name that the certificate has', () => {
+    for (const monitor of of('ServiceMonitor')) {
+      const { selector: { matchLabels }, endpoints } = monitor['spec'] as { selector: { matchLabels: Record<string, string> }; endpoints: { scheme: string; tlsConfig?: { serverName?: string; ca?: unknown; insecureSkipVerify?: boolean } }[] };
+      for (const { scheme, tlsConfig } of endpoints) {
+        const scraped = of('Service').filter(({ metadata: { labels = {} } }) => Object.entries(matchLabels).every(([key, value]) => labels[key] === value)).map(({ metadata }) => metadata.name);
+        expect(scraped).toHaveLength(1);
+        expect(scheme).toBe(scraped[0] === 'gateway' ? 'http' : 'https');
+        if (scheme === 'http') continue;
+        expect(tlsConfig?.insecureSkipVerify).toBeUndefined();
+        expect(tlsConfig?.ca).toEqual({ secret: { name: 'tls-prometheus', key: 'ca.crt' } });
+        const certificate = of('Certificate').find(({ metadata }) => metadata.name === scraped[0]);
+        expect((certificate?.['spec'] as { dnsNames: string[] }).dnsNames).toContain(tlsConfig?.serverName);
+      }
+    }
+    expect(of('ServiceMonitor')).toHaveLength(path === 'overlays/production' ? 1 + NAMES.length : 0);
   });
 
   test('services, budgets and autoscalers select what is there, and secrets are named, never held', () => {

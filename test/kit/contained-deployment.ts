@@ -151,7 +151,7 @@ export async function startContained(image: string): Promise<ContainedDeployment
     const nginx = join(folder, 'nginx');
     renderNginx(nginx, [
       ['/etc/nginx/acgs/', `${nginx}/`], ['listen 8080', `listen 127.0.0.1:${nginxPort}`], ['listen 8443', 'listen 127.0.0.1:0'], ['/run/tls/', `${authority.directory}/nginx/`],
-      ['gateway-1:4000', `127.0.0.1:${ports['gateway-1']}`], ['gateway-2:4000', `127.0.0.1:${ports['gateway-2']}`], ['/tmp/nginx', `${nginx}/nginx`], ['/dev/stdout', `${nginx}/access.log`],
+      ['gateway-1:4000 resolve', `127.0.0.1:${ports['gateway-1']}`], ['gateway-2:4000 resolve', `127.0.0.1:${ports['gateway-2']}`], ['/tmp/nginx', `${nginx}/nginx`], ['/dev/stdout', `${nginx}/access.log`],
     ]);
     own(nginx);
     cpSync(join(nginx, 'nginx.conf'), join(nginx, 'running.conf'));
