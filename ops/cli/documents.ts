@@ -1,6 +1,7 @@
 /** The operation documents the program ships and sends. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { shippedOperation } from '../runtime/contracts.js';
 import { projectPath } from '../runtime/package-root.js';
 
 export interface ShippedDocument {
@@ -14,7 +15,7 @@ export interface ShippedDocument {
 
 /** Reads one. @throws Error when it is not shipped. */
 export function shippedDocument(name: string): ShippedDocument {
-  const text = readFileSync(projectPath('schema', 'operations', `${name}.graphql`), 'utf8');
+  const text = shippedOperation(name);
   const [, kind, operationName] = /^(query|mutation|subscription) (\w+)/m.exec(text) ?? [];
   if (kind === undefined || operationName === undefined) throw new Error(`schema/operations/${name}.graphql has no named operation.`);
   return { name, operationName, kind: kind as ShippedDocument['kind'], text };

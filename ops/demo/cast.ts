@@ -1,7 +1,6 @@
 /** Who acts in the demonstration: clients with an identity each, and the documents they send. */
-import { readFileSync } from 'node:fs';
 import { GraphClient } from '../client/graph-client.js';
-import { projectPath } from '../runtime/package-root.js';
+import { shippedOperation } from '../runtime/contracts.js';
 
 /** A mutation's result: a payload, or a problem with code and message. */
 export type Result<T> = T & { readonly __typename: string; readonly code?: string; readonly message?: string };
@@ -14,7 +13,7 @@ export interface Person {
 
 /** A shipped document of schema/operations. */
 export function operation(name: string): string {
-  return readFileSync(projectPath('schema', 'operations', `${name}.graphql`), 'utf8');
+  return shippedOperation(name);
 }
 
 /**

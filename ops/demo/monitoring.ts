@@ -1,8 +1,8 @@
 /** Starts a real Prometheus and Alertmanager for the demonstration, on free ports and in a folder of their own. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endChild, untilAnswers } from '../runtime/child-processes.js';
 import { freePort } from '../runtime/free-port.js';
 import type { Stoppable } from '../runtime/lifecycle.js';
 
@@ -44,11 +44,11 @@ export async function startMonitoring(binaries: { prometheus: string; alertmanag
     spawn(binaries.alertmanager, [`--config.file=${file('alertmanager.yml')}`, `--storage.path=${file('alertmanager')}`, `--web.listen-address=127.0.0.1:${alertmanagerPort}`, '--cluster.listen-address='], { stdio: 'ignore' }),
     spawn(binaries.prometheus, [`--config.file=${file('prometheus.yml')}`, `--storage.tsdb.path=${file('prometheus')}`, `--web.listen-address=127.0.0.1:${prometheusPort}`], { stdio: 'ignore' }),
   ];
-  const stop = async (): Promise<void> => { await Promise.all(children.map(end)); };
+  const stop = async (): Promise<void> => { await Promise.all(children.map((child) => endChild(child))); };
   const prometheusUrl = `http://127.0.0.1:${prometheusPort}`;
   const alertmanagerUrl = `http://127.0.0.1:${alertmanagerPort}`;
   try {
-    await Promise.all([ready(`${prometheusUrl}/-/ready`), ready(`${alertmanagerUrl}/-/ready`)]);
+    await Promise.all([untilAnswers(`${prometheusUrl}/-/ready`), untilAnswers(`${alertmanagerUrl}/-/ready`)]);
   } catch (error) {
     await stop();
     throw error;
@@ -106,21 +106,4 @@ receivers:
             type: Bearer
             credentials_file: ${webhookTokenFile}
 `;
-}
-
-async function ready(url: string): Promise<void> {
-  const end = Date.now() + 20_000;
-  for (;;) {
-    const up = await fetch(url).then((response) => response.ok, () => false);
-    if (up) return;
-    if (Date.now() > end) throw new Error(`${url} did not become ready.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exited;
 }

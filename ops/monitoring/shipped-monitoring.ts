@@ -1,11 +1,12 @@
 /** Runs a real Prometheus and Alertmanager under the configuration of ops/, in a folder of their own, with targets of this machine. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Histogram, Registry } from 'prom-client';
+import { endChild, untilAnswers } from '../runtime/child-processes.js';
 import { freePort } from '../runtime/free-port.js';
 import type { Stoppable } from '../runtime/lifecycle.js';
 import { projectPath } from '../runtime/package-root.js';
@@ -64,10 +65,10 @@ export async function startShippedMonitoring(options: ShippedMonitoringOptions):
     spawn(programs.prometheus, [`--config.file=${join(folder, 'prometheus', 'prometheus.yml')}`, `--storage.tsdb.path=${join(folder, 'prometheus-data')}`, `--web.listen-address=127.0.0.1:${prometheusPort}`, '--enable-feature=exemplar-storage'], { stdio: 'ignore' }),
     spawn(programs.node, [`--web.listen-address=127.0.0.1:${nodePort}`], { stdio: 'ignore' }),
   ];
-  const stop = async (): Promise<void> => { await Promise.all(children.map(end)); };
+  const stop = async (): Promise<void> => { await Promise.all(children.map((child) => endChild(child))); };
   const [prometheusUrl, alertmanagerUrl] = [`http://127.0.0.1:${prometheusPort}`, `http://127.0.0.1:${alertmanagerPort}`];
   try {
-    await Promise.all([`${prometheusUrl}/-/ready`, `${alertmanagerUrl}/-/ready`, `http://127.0.0.1:${nodePort}/metrics`].map(ready));
+    await Promise.all([`${prometheusUrl}/-/ready`, `${alertmanagerUrl}/-/ready`, `http://127.0.0.1:${nodePort}/metrics`].map(untilAnswers));
   } catch (error) {
     await stop();
     throw error;
@@ -99,19 +100,4 @@ export async function startModelServer(): Promise<Stoppable & { readonly address
       await once(server, 'close');
     },
   };
-}
-
-async function ready(url: string): Promise<void> {
-  const last = Date.now() + 20_000;
-  while (!(await fetch(url).then((response) => response.ok, () => false))) {
-    if (Date.now() > last) throw new Error(`${url} did not become ready.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exited;
 }

@@ -22,6 +22,11 @@ export function shippedSupergraph(): string {
   return read('supergraph.graphql');
 }
 
+/** One of the documents that our own tools send. @param name its file name without the extension. @throws Error ENOENT when there is none. */
+export function shippedOperation(name: string): string {
+  return read('operations', `${name}.graphql`);
+}
+
 /** Documents that our own tools send, by file name without its extension, in order of name. */
 export function shippedOperations(): { readonly name: string; readonly text: string }[] {
   return readdirSync(projectPath('schema', 'operations')).filter((file) => file.endsWith('.graphql')).sort()

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { canonicalJson, sha256Hex } from '../../ops/runtime/canonical-json.js';
 import { shippedContract, shippedOperations, shippedSupergraph } from '../../ops/runtime/contracts.js';
 import type { SchemaCheckReport } from '../../ops/runtime/schema-check.js';
+import { inOrder, schemaSetDigest } from '../../ops/runtime/schema-set.js';
 import { defaultPortOf, SUBGRAPH_NAMES } from '../../ops/runtime/subgraph-names.js';
 import type { Command, UnitOfWork } from '../kernel/commands.js';
 import type { SubgraphContext } from '../kernel/context.js';
@@ -13,7 +14,6 @@ import { APPROVAL_VALIDITY_MS, changedSet, coveringApprovals, type ActivationKin
 import { schemaActivated, schemaCheckApproved, schemaCheckRecorded } from './events.js';
 import type { SchemaChecker } from './ports.js';
 import { STALE_AFTER_MS, type SchemaUsageService } from './service-schema-usage.js';
-import { setDigestOf } from './set-digest.js';
 import type { SigningKey } from './signing-key.js';
 import type { KeptReport, SchemaCheckStore } from './store-schema-checks.js';
 import type { SchemaStore } from './store-schema.js';
@@ -186,7 +186,7 @@ export class SchemaRegistry {
     const supergraphSdl = shippedSupergraph();
     const id = sha256Hex(supergraphSdl);
     if (!this.mayInstall(await schemas.active(), id, mode)) return;
-    const proposed = SUBGRAPH_NAMES.map((name) => ({ name, url: `http://127.0.0.1:${defaultPortOf(name)}`, sdl: shippedContract(name) })).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+    const proposed = inOrder(SUBGRAPH_NAMES.map((name) => ({ name, url: `http://127.0.0.1:${defaultPortOf(name)}`, sdl: shippedContract(name) })));
     await deps.commands.runAs('system:install', `install-schema-${id.slice(0, 16)}`, async (unit) => {
       const number = await schemas.nextActivation(unit.tx);
       if (!this.mayInstall(await schemas.activeIn(unit.tx), id, mode)) throw new AlreadyInstalled();
@@ -227,7 +227,7 @@ export class SchemaRegistry {
     const { deps, checks, usage, checker } = this.parts;
     checkInput(input);
     const proposed = proposedSet(base.subgraphs, input.subgraphs);
-    const digest = setDigestOf(proposed);
+    const digest = schemaSetDigest(proposed);
     // What it weighs by is read when its turn has come: those who wait hold nothing.
     const report = await checker.check(async () => {
       const now = deps.clock().toISOString();
@@ -266,7 +266,7 @@ export class SchemaRegistry {
     const { schemas } = this.parts;
     const id = sha256Hex(supergraphSdl);
     const known = await schemas.versionIn(unit.tx, id);
-    return known ?? schemas.insertVersion(unit.tx, { id, setDigest: setDigestOf(proposed), ...told, publishedAt: unit.now.toISOString(), constitutionalHash: unit.constitutionalHash }, supergraphSdl, proposed);
+    return known ?? schemas.insertVersion(unit.tx, { id, setDigest: schemaSetDigest(proposed), ...told, publishedAt: unit.now.toISOString(), constitutionalHash: unit.constitutionalHash }, supergraphSdl, proposed);
   }
 
   private async activate(unit: UnitOfWork, { number, version, kind, reason, activatedById, approvals }: { number: number; version: SchemaVersion; kind: ActivationKind; reason: string; activatedById: string | null; approvals: readonly SchemaApproval[] }): Promise<void> {

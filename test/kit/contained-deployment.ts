@@ -1,11 +1,11 @@
 /** The processes as containers run them: from the files of the image alone, each with its own files, as nobody, over mutual TLS, gateways behind nginx. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dropRoles } from '../../ops/database/provision.js';
+import { endChild } from '../../ops/runtime/child-processes.js';
 import { freePort } from '../../ops/runtime/free-port.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { readTlsFiles } from '../../ops/runtime/tls-files.js';
@@ -123,10 +123,7 @@ export async function startContained(image: string): Promise<ContainedDeployment
   const end = async (key: string, signal: NodeJS.Signals): Promise<void> => {
     const child = children.get(key);
     children.delete(key);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
+    if (child !== undefined) await endChild(child, signal);
   };
   const stop = async (): Promise<void> => {
     await Promise.all([...children.keys()].map((key) => end(key, 'SIGTERM')));

@@ -1,11 +1,11 @@
 /** The seven-process deployment: each subgraph and the gateway as a process of its own, from the compiled output. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dropRoles } from '../../ops/database/provision.js';
 import { install, type Installation } from '../../ops/embedded/install.js';
+import { endChild } from '../../ops/runtime/child-processes.js';
 import { freePort } from '../../ops/runtime/free-port.js';
 import { projectPath } from '../../ops/runtime/package-root.js';
 import { schemaOf, SUBGRAPH_NAMES, type SubgraphName } from '../../ops/runtime/subgraph-names.js';
@@ -67,10 +67,7 @@ export async function startDeployment(options: { environment?: Readonly<Record<s
   const end = async (key: string, signal: NodeJS.Signals): Promise<void> => {
     const child = children.get(key);
     children.delete(key);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
+    if (child !== undefined) await endChild(child, signal);
   };
   const stop = async (): Promise<void> => {
     await Promise.all([...children.keys()].map((key) => end(key, 'SIGTERM')));

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GraphClient } from '../../ops/client/graph-client.js';
-import { projectPath } from '../../ops/runtime/package-root.js';
+import { shippedOperation } from '../../ops/runtime/contracts.js';
 import { TEST_HASH } from './subgraph.js';
 
 /** A shipped client document. @param name file name in schema/operations without its ending. */
 export function operation(name: string): string {
-  return readFileSync(projectPath('schema', 'operations', `${name}.graphql`), 'utf8');
+  return shippedOperation(name);
 }
 
 /** A client for anonymous use. */

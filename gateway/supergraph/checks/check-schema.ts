@@ -2,6 +2,7 @@
 import { parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { sha256Hex } from '../../../ops/runtime/canonical-json.js';
 import type { SchemaCheckReport, SchemaCheckRequest } from '../../../ops/runtime/schema-check.js';
+import { schemaSetDigest } from '../../../ops/runtime/schema-set.js';
 import type { ComposedSchema } from '../compose.js';
 import { FEDERATION_IDENTITY, nameInFeature } from '../link-names.js';
 import { ChangePlaces } from './change-places.js';
@@ -15,7 +16,7 @@ import { lintSubgraph } from './lint.js';
 import { ownershipChanges, ownershipMoves } from './ownership-changes.js';
 import { ProtectionSide } from './protection-sides.js';
 import { reportedFindings, usageSummary, verdictOf } from './report.js';
-import { schemaSetChange, schemaSetDigest, type SchemaSetChange } from './schema-set.js';
+import { schemaSetChange, type SchemaSetChange } from './schema-set.js';
 import { shapeChanges } from './shape-changes.js';
 import { gateProblems, problemDrafts, sameBesidesDescriptions, SubgraphReader, tryComposing, type ReadSet } from './subgraph-reading.js';
 import { clientOperations, isReshaping, usageState, weigh, type WeighedDraft } from './usage-weighing.js';

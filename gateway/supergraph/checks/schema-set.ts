@@ -1,5 +1,4 @@
-/** Sets of subgraph schemas: their digest, and which of them a change touches. */
-import { canonicalJson, sha256Hex } from '../../../ops/runtime/canonical-json.js';
+/** Sets of subgraph schemas: which of them a change touches. */
 import type { SubgraphSchema } from '../../../ops/runtime/schema-check.js';
 
 /** What became of the subgraphs between two sets, each list in order of name. */
@@ -8,16 +7,6 @@ export interface SchemaSetChange {
   readonly names: readonly string[];
   /** Those of them whose SDL is to be looked at: added ones, and ones with another SDL. */
   readonly rewritten: readonly string[];
-}
-
-/** SHA-256 over the canonical JSON of name, URL and SDL, sorted by name. */
-export function schemaSetDigest(subgraphs: readonly SubgraphSchema[]): string {
-  return sha256Hex(canonicalJson(inOrder(subgraphs).map(({ name, url, sdl }) => ({ name, url, sdl }))));
-}
-
-/** The subgraphs sorted by name, by code unit. */
-export function inOrder(subgraphs: readonly SubgraphSchema[]): SubgraphSchema[] {
-  return [...subgraphs].sort((left, right) => (left.name < right.name ? -1 : Number(left.name > right.name)));
 }
 
 /** Compares two sets. */

@@ -6,7 +6,7 @@ import { composeSubgraphs, CompositionError, readSubgraph, type ComposedSchema }
 import type { CompositionProblem } from '../composition-error.js';
 import { checkSubgraph, checkSupergraph } from '../constitution-check.js';
 import type { CompositionRule, FindingDraft } from './finding-draft.js';
-import { inOrder } from './schema-set.js';
+import { inOrder } from '../../../ops/runtime/schema-set.js';
 
 /** Subgraphs as they were read: those that cannot be are left out, with what is wrong in `problems`. */
 export interface ReadSet {
